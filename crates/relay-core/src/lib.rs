@@ -1,0 +1,19 @@
+//! Words and decisions of the relay.
+//!
+//! Nothing here does I/O, awaits, reads a clock or knows a provider's JSON: time and randomness
+//! come in as parameters, so that every decision can be tested as a plain function.
+
+pub mod account;
+pub mod clock;
+pub mod event;
+pub mod health;
+pub mod id;
+pub mod key;
+pub mod limit;
+pub mod model;
+pub mod money;
+pub mod price;
+pub mod protocol;
+pub mod schedule;
+pub mod secret;
+pub mod usage;
