@@ -1,7 +1,5 @@
 //! Which account serves a call: a pure choice among views of the accounts.
 
-use std::cmp::Reverse;
-
 use crate::account::{Account, Sharing};
 use crate::clock::Timestamp;
 use crate::health::{Rest, RestCause};
@@ -20,6 +18,8 @@ pub struct AccountView<'a> {
     pub last_used: Timestamp,
     /// What keeps it from this call's model.
     pub rest: Option<Rest>,
+    /// Whether a call is trying it out while it rests.
+    pub probed: bool,
 }
 
 /// What a call needs.
@@ -44,6 +44,9 @@ pub enum Choice {
     Serve(AccountId),
     /// The conversation's own account is able, but its slots are full: wait a little for one.
     AwaitPinned(AccountId),
+    /// Every account rests without a reset that its provider stated: this one is tried out, by
+    /// one call at a time.
+    Probe(AccountId),
 }
 
 /// Why no account can serve a call now.
@@ -73,12 +76,7 @@ pub enum NoCapacity {
 
 impl AccountView<'_> {
     fn in_pool(&self, want: &Demand<'_>) -> bool {
-        self.account.kind.service() == want.service
-            && match want.pool {
-                Pool::Shared => self.account.sharing == Sharing::Shared,
-                Pool::Bound(BindingTarget::Account(id)) => self.account.id == id,
-                Pool::Bound(BindingTarget::Group(id)) => self.account.groups.contains(&id),
-            }
+        is_in_pool(self.account, want.service, want.pool)
     }
 
     fn serves(&self, want: &Demand<'_>) -> bool {
@@ -95,10 +93,22 @@ impl AccountView<'_> {
     }
 }
 
+/// Whether an account belongs to those that calls of `pool` to `service` may use.
+pub fn is_in_pool(account: &Account, service: Service, pool: Pool) -> bool {
+    account.kind.service() == service
+        && match pool {
+            Pool::Shared => account.sharing == Sharing::Shared,
+            Pool::Bound(BindingTarget::Account(id)) => account.id == id,
+            Pool::Bound(BindingTarget::Group(id)) => account.groups.contains(&id),
+        }
+}
+
 /// Picks the account for one attempt: same views, demand and `now`, same answer.
 ///
 /// The conversation's own account wins while it is able. Otherwise the lowest priority number,
-/// then the fewest calls in flight for its weight, then the least recently used.
+/// then the fewest calls in flight for its weight, then the least recently used. If every account
+/// rests and no provider stated an end, the first to reopen is tried out, so that one error of an
+/// only account is not an outage.
 pub fn choose(
     pool: &[AccountView<'_>],
     want: &Demand<'_>,
@@ -118,36 +128,48 @@ pub fn choose(
         let id = pinned.account.id;
         return Ok(if pinned.has_slot() { Choice::Serve(id) } else { Choice::AwaitPinned(id) });
     }
-    open()
-        .filter(|view| view.has_slot())
-        .min_by_key(|view| {
-            (
-                view.account.priority,
-                view.load(),
-                view.last_used,
-                Reverse(view.account.weight),
-                view.account.id,
-            )
-        })
-        .map(|view| Choice::Serve(view.account.id))
-        .ok_or_else(|| why_none(pool, want, able(), open().next().is_some()))
+    if open().next().is_some() {
+        let free = open().filter(|view| view.has_slot());
+        let best = free.min_by_key(|view| {
+            (view.account.priority, view.load(), view.last_used, view.account.id)
+        });
+        return best.map(|view| Choice::Serve(view.account.id)).ok_or(NoCapacity::AllBusy);
+    }
+    let resting: Vec<_> = able().filter_map(|view| Some((view, view.rest?))).collect();
+    match resting.iter().min_by_key(|(_, rest)| rest.until) {
+        None => Err(why_none(pool, want)),
+        Some((first, _)) if may_probe(&resting) => Ok(Choice::Probe(first.account.id)),
+        Some(_) => Err(rest_of(resting.iter().map(|(_, rest)| *rest))),
+    }
 }
 
-/// Tells why nothing was chosen, from the widest reason to the narrowest.
-fn why_none<'a>(
-    pool: &[AccountView<'_>],
-    want: &Demand<'_>,
-    able: impl Iterator<Item = &'a AccountView<'a>>,
-    some_open: bool,
-) -> NoCapacity {
-    if some_open {
-        return NoCapacity::AllBusy;
+/// What all accounts that could serve the call rest for, if all do: whatever the call has tried.
+pub fn all_rest(pool: &[AccountView<'_>], want: &Demand<'_>, now: Timestamp) -> Option<NoCapacity> {
+    let could = || {
+        pool.iter().filter(|view| view.in_pool(want) && view.serves(want) && view.account.enabled)
+    };
+    let rests = || could().map(|view| view.rest.filter(|rest| rest.until > now));
+    let all = could().next().is_some() && rests().all(|rest| rest.is_some());
+    all.then(|| rest_of(rests().flatten()))
+}
+
+/// The refusal that several rests make: open when the first ends, for the cause that all share.
+fn rest_of(rests: impl Iterator<Item = Rest> + Clone) -> NoCapacity {
+    let causes = rests.clone().map(|rest| rest.cause);
+    let first = causes.clone().next();
+    NoCapacity::AllRest {
+        reopens_at: rests.map(|rest| rest.until).min().unwrap_or_default(),
+        cause: first.filter(|first| causes.clone().all(|cause| cause == *first)),
     }
-    let rests: Vec<Rest> = able.filter_map(|view| view.rest).collect();
-    if let Some(first) = rests.iter().min_by_key(|rest| rest.until) {
-        let same = rests.iter().all(|rest| rest.cause == first.cause);
-        return NoCapacity::AllRest { reopens_at: first.until, cause: same.then_some(first.cause) };
-    }
+}
+
+/// Whether one of these resting accounts may be tried out: none is, and nobody stated an end.
+fn may_probe(resting: &[(&AccountView<'_>, Rest)]) -> bool {
+    resting.iter().all(|(view, rest)| !rest.stated && !view.probed && view.has_slot())
+}
+
+/// Tells why no account is able, from the widest reason to the narrowest.
+fn why_none(pool: &[AccountView<'_>], want: &Demand<'_>) -> NoCapacity {
     if !pool.iter().any(|view| view.in_pool(want)) {
         NoCapacity::NoAccount
     } else if !pool.iter().any(|view| view.in_pool(want) && view.serves(want)) {

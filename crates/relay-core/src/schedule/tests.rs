@@ -8,7 +8,13 @@ use crate::model::ModelPattern;
 const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
 fn view(account: &Account) -> AccountView<'_> {
-    AccountView { account, in_flight: 0, last_used: Timestamp::from_seconds(0), rest: None }
+    AccountView {
+        account,
+        in_flight: 0,
+        last_used: Timestamp::from_seconds(0),
+        rest: None,
+        probed: false,
+    }
 }
 
 fn demand() -> Demand<'static> {
@@ -101,6 +107,23 @@ fn a_refusal_says_why() {
     a.concurrency_max = Some(2);
     let full = AccountView { in_flight: 2, ..view(&a) };
     assert_eq!(choose(&[full], &demand(), NOW), Err(NoCapacity::AllBusy));
+}
+
+#[test]
+fn an_only_account_that_failed_is_tried_out_by_one_call_at_a_time() {
+    let (a, b) = (account(1), account(2));
+    let unstated = |seconds| Rest { stated: false, ..rest(seconds, RestCause::Failing) };
+    let first = AccountView { rest: Some(unstated(1_002)), ..view(&a) };
+    let second = AccountView { rest: Some(unstated(1_009)), ..view(&b) };
+    assert_eq!(choose(&[second, first], &demand(), NOW), Ok(Choice::Probe(a.id)));
+
+    let probed = AccountView { probed: true, ..first };
+    let refused = choose(&[second, probed], &demand(), NOW);
+    assert!(matches!(refused, Err(NoCapacity::AllRest { .. })), "{refused:?}");
+
+    let stated = AccountView { rest: Some(rest(1_060, RestCause::RateLimited)), ..view(&b) };
+    let refused = choose(&[first, stated], &demand(), NOW);
+    assert!(matches!(refused, Err(NoCapacity::AllRest { .. })), "{refused:?}");
 }
 
 proptest! {

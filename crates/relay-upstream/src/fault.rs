@@ -1,0 +1,225 @@
+//! What a refusal of an upstream means: whose fault it is, and what it is evidence of.
+//!
+//! The table goes by status (of an error event: the one its type stands for) and the *fixed
+//! beginning* of the message, never by a search in text that may echo the caller.
+
+use http::HeaderMap;
+use relay_core::clock::Timestamp;
+use relay_core::health::{Evidence, RestCause, Scope};
+
+use crate::client::ConnectionFault;
+use crate::reset;
+
+/// A failed attempt that the account or its host answers for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// One word for records and logs.
+    pub word: &'static str,
+    /// The upstream's status, if it came to one.
+    pub status: Option<u16>,
+    /// What it says of the account.
+    pub evidence: Evidence,
+    /// Whether the upstream may have billed the attempt although nothing came of it.
+    pub maybe_billed: bool,
+    /// What the upstream said, for the client if no other account can answer.
+    pub said: Option<String>,
+}
+
+/// Whose fault a refusal is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Blame {
+    /// The call's: the answer goes to the client as it is.
+    Caller,
+    /// The account's: another one is asked.
+    Account(Fault),
+}
+
+/// A refusal as the upstream stated it.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// The status, or the one that an error event inside a 200 stands for.
+    pub status: u16,
+    /// `error.message` of the body.
+    pub message: &'a str,
+    /// The headers of the answer.
+    pub headers: &'a HeaderMap,
+}
+
+/// One line of the table: the first that fits decides.
+struct Row {
+    status: Status,
+    begins: &'static [&'static str],
+    word: &'static str,
+    cause: RestCause,
+}
+
+impl Row {
+    /// A line for every message that comes with a status.
+    const fn any(status: Status, word: &'static str, cause: RestCause) -> Self {
+        Self { status, begins: &[""], word, cause }
+    }
+}
+
+enum Status {
+    Is(u16),
+    Within(u16, u16),
+}
+
+impl Status {
+    const fn covers(&self, status: u16) -> bool {
+        match self {
+            Self::Is(only) => status == *only,
+            Self::Within(first, last) => *first <= status && status <= *last,
+        }
+    }
+}
+
+/// Messages that condemn the account although the status is one of the caller's.
+const CONDEMNING: &[&str] = &[
+    "this organization has been disabled",
+    "oauth authentication is currently not allowed",
+    "your credit balance is too low",
+];
+
+/// Anthropic Messages. A status without a row is the caller's.
+const ANTHROPIC: &[Row] = &[
+    Row {
+        status: Status::Within(400, 499),
+        begins: CONDEMNING,
+        word: "condemned",
+        cause: RestCause::Condemned,
+    },
+    Row::any(Status::Is(401), "unauthorised", RestCause::Unauthorised),
+    Row::any(Status::Is(402), "unpaid", RestCause::Condemned),
+    Row::any(Status::Is(403), "forbidden", RestCause::Condemned),
+    Row::any(Status::Is(429), "rate_limited", RestCause::RateLimited),
+    Row::any(Status::Is(529), "overloaded", RestCause::Overloaded),
+    Row::any(Status::Within(500, 599), "upstream_error", RestCause::Failing),
+];
+
+/// Judges a refusal.
+pub fn judge(refused: &Refused<'_>, now: Timestamp) -> Blame {
+    let row = ANTHROPIC.iter().find(|row| {
+        row.status.covers(refused.status)
+            && row.begins.iter().any(|start| begins_with(refused.message, start))
+    });
+    let Some(row) = row else { return Blame::Caller };
+    let stated = reset::anthropic(refused.headers, now);
+    let limited = row.cause == RestCause::RateLimited;
+    Blame::Account(Fault {
+        word: row.word,
+        status: Some(refused.status),
+        evidence: Evidence {
+            cause: row.cause,
+            stated_reset: stated.at,
+            scope: if limited { stated.scope } else { Scope::Account },
+        },
+        maybe_billed: false,
+        said: (!refused.message.is_empty()).then(|| refused.message.to_owned()),
+    })
+}
+
+fn begins_with(message: &str, start: &str) -> bool {
+    message.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+/// The status that an error event inside a 200 stands for.
+pub fn status_of_kind(kind: &str) -> u16 {
+    match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "billing_error" => 402,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "request_too_large" => 413,
+        "rate_limit_error" => 429,
+        "timeout_error" => 504,
+        "overloaded_error" => 529,
+        _ => 500,
+    }
+}
+
+impl Fault {
+    /// The fault of a connection that could not be used.
+    pub fn of_connection(fault: &ConnectionFault) -> Self {
+        let (word, maybe_billed) = match fault {
+            ConnectionFault::Connect(_) => ("unreachable", false),
+            ConnectionFault::ConnectTimeout => ("connect_timeout", false),
+            ConnectionFault::Broken(_) => ("connection_broken", true),
+        };
+        Self::unreachable(word, maybe_billed)
+    }
+
+    /// Whether a deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(
+            self.word,
+            "connect_timeout" | "first_byte_timeout" | "answer_timeout" | "stream_idle"
+        )
+    }
+
+    /// A deadline that passed.
+    pub fn timeout(word: &'static str) -> Self {
+        Self::unreachable(word, true)
+    }
+
+    /// An answer that broke off before its content.
+    pub fn broken(word: &'static str) -> Self {
+        Self::unreachable(word, true)
+    }
+
+    fn unreachable(word: &'static str, maybe_billed: bool) -> Self {
+        Self {
+            word,
+            status: None,
+            evidence: Evidence {
+                cause: RestCause::Unreachable,
+                stated_reset: None,
+                scope: Scope::Account,
+            },
+            maybe_billed,
+            said: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blame(status: u16, message: &str) -> Option<RestCause> {
+        let headers = HeaderMap::new();
+        let refused = Refused { status, message, headers: &headers };
+        match judge(&refused, Timestamp::from_seconds(0)) {
+            Blame::Caller => None,
+            Blame::Account(fault) => Some(fault.evidence.cause),
+        }
+    }
+
+    #[test]
+    fn the_callers_faults_are_passed_on() {
+        assert_eq!(blame(400, "prompt is too long: 250000 tokens > 200000 maximum"), None);
+        assert_eq!(blame(404, "model: claude-none"), None);
+        assert_eq!(blame(413, "Request exceeds the maximum size"), None);
+    }
+
+    #[test]
+    fn a_condemning_text_condemns_at_the_beginning_only() {
+        let condemned = Some(RestCause::Condemned);
+        assert_eq!(blame(400, "Your credit balance is too low to access the API."), condemned);
+        assert_eq!(blame(400, "YOUR CREDIT BALANCE IS TOO LOW"), condemned);
+        assert_eq!(blame(400, "messages.0: \"Your credit balance is too low\""), None);
+        assert_eq!(blame(400, "Your credit"), None);
+        assert_eq!(blame(400, "Your credit balance is too lo\u{e9}"), None);
+    }
+
+    #[test]
+    fn the_accounts_faults_move_on() {
+        assert_eq!(blame(401, ""), Some(RestCause::Unauthorised));
+        assert_eq!(blame(403, ""), Some(RestCause::Condemned));
+        assert_eq!(blame(429, ""), Some(RestCause::RateLimited));
+        assert_eq!(blame(500, ""), Some(RestCause::Failing));
+        assert_eq!(blame(529, ""), Some(RestCause::Overloaded));
+        assert_eq!(blame(status_of_kind("overloaded_error"), ""), Some(RestCause::Overloaded));
+    }
+}

@@ -1,0 +1,148 @@
+//! When a limited account will serve again, as the provider's headers say.
+
+use http::HeaderMap;
+use jiff::fmt::rfc2822;
+use relay_core::clock::Timestamp;
+use relay_core::health::Scope;
+use relay_core::model::ModelFamily;
+
+/// What the headers of a refusal say of its end and of what it covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatedReset {
+    /// When the limit ends.
+    pub at: Option<Timestamp>,
+    /// What it covers.
+    pub scope: Scope,
+}
+
+/// Reads the reset of the claim that rejected the call; of several claims, the longest *rejected*
+/// one counts, never the longest known one. `retry-after` is the word of last resort.
+///
+/// Source: `anthropic-ratelimit-unified-*` of subscriptions (unix seconds), and
+/// `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-*` of API keys (RFC 3339).
+pub fn anthropic(headers: &HeaderMap, now: Timestamp) -> StatedReset {
+    let claim = text(headers, "anthropic-ratelimit-unified-representative-claim");
+    let scope =
+        claim.and_then(|claim| claim.strip_prefix("seven_day_")).map_or(Scope::Account, |family| {
+            Scope::Models(ModelFamily::of(&format!("claude-{family}")))
+        });
+    let at = claimed(headers, claim)
+        .or_else(|| exhausted(headers))
+        .or_else(|| retry_after(headers, now));
+    StatedReset { at, scope }
+}
+
+fn claimed(headers: &HeaderMap, claim: Option<&str>) -> Option<Timestamp> {
+    let window = |name: &str| {
+        let rejected = text(headers, &format!("anthropic-ratelimit-unified-{name}-status"))
+            == Some("rejected");
+        rejected.then(|| seconds(headers, &format!("anthropic-ratelimit-unified-{name}-reset")))?
+    };
+    let by_claim = match claim {
+        Some("five_hour") => seconds(headers, "anthropic-ratelimit-unified-5h-reset"),
+        Some("seven_day") => seconds(headers, "anthropic-ratelimit-unified-7d-reset"),
+        _ => None,
+    };
+    let rejected = || text(headers, "anthropic-ratelimit-unified-status") == Some("rejected");
+    by_claim
+        .or_else(|| window("5h").max(window("7d")))
+        .or_else(|| rejected().then(|| seconds(headers, "anthropic-ratelimit-unified-reset"))?)
+}
+
+/// The latest reset among the limits of which nothing remains.
+fn exhausted(headers: &HeaderMap) -> Option<Timestamp> {
+    ["requests", "tokens", "input-tokens", "output-tokens"]
+        .into_iter()
+        .filter(|limit| {
+            text(headers, &format!("anthropic-ratelimit-{limit}-remaining")) == Some("0")
+        })
+        .filter_map(|limit| {
+            let reset = text(headers, &format!("anthropic-ratelimit-{limit}-reset"))?;
+            let moment: jiff::Timestamp = reset.parse().ok()?;
+            Some(Timestamp::from_millis(moment.as_millisecond()))
+        })
+        .max()
+}
+
+/// `retry-after` in seconds, fractions allowed, or as an HTTP date.
+pub fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    let text = text(headers, "retry-after")?.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        let span = std::time::Duration::try_from_secs_f64(seconds).ok()?;
+        return Some(now.plus(span));
+    }
+    let moment = rfc2822::parse(text).ok()?.timestamp();
+    Some(Timestamp::from_millis(moment.as_millisecond()))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn seconds(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
+    text(headers, name)?.trim().parse().ok().map(Timestamp::from_seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    fn stated(pairs: &[(&'static str, &'static str)]) -> StatedReset {
+        let headers = pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        anthropic(&headers, NOW)
+    }
+
+    fn at(pairs: &[(&'static str, &'static str)]) -> Option<i64> {
+        stated(pairs).at.map(|at| at.as_millis() / 1_000)
+    }
+
+    #[test]
+    fn the_claim_that_rejected_counts_not_the_longest_known() {
+        let both = [
+            ("anthropic-ratelimit-unified-status", "rejected"),
+            ("anthropic-ratelimit-unified-representative-claim", "five_hour"),
+            ("anthropic-ratelimit-unified-5h-status", "rejected"),
+            ("anthropic-ratelimit-unified-5h-reset", "1800003600"),
+            ("anthropic-ratelimit-unified-7d-status", "allowed"),
+            ("anthropic-ratelimit-unified-7d-reset", "1800600000"),
+        ];
+        assert_eq!(at(&both), Some(1_800_003_600));
+    }
+
+    #[test]
+    fn a_claim_for_a_family_rests_that_family() {
+        let opus = stated(&[
+            ("anthropic-ratelimit-unified-status", "rejected"),
+            ("anthropic-ratelimit-unified-representative-claim", "seven_day_opus"),
+            ("anthropic-ratelimit-unified-reset", "1800600000"),
+        ]);
+        assert_eq!(opus.scope, Scope::Models(ModelFamily::of("claude-opus-4-8")));
+        assert_eq!(opus.at, Some(Timestamp::from_seconds(1_800_600_000)));
+    }
+
+    #[test]
+    fn an_api_keys_exhausted_limit_is_taken_and_others_are_not() {
+        let limits = [
+            ("anthropic-ratelimit-requests-remaining", "12"),
+            ("anthropic-ratelimit-requests-reset", "2027-01-16T08:00:00Z"),
+            ("anthropic-ratelimit-tokens-remaining", "0"),
+            ("anthropic-ratelimit-tokens-reset", "2027-01-15T08:00:30Z"),
+        ];
+        assert_eq!(at(&limits), Some(1_800_000_030));
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        assert_eq!(at(&[("retry-after", "17")]), Some(1_800_000_017));
+        assert_eq!(at(&[("retry-after", "Fri, 15 Jan 2027 08:01:00 GMT")]), Some(1_800_000_060));
+        assert_eq!(at(&[("retry-after", "soon")]), None);
+        assert_eq!(at(&[("retry-after", "-5")]), None);
+    }
+}

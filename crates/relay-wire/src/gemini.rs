@@ -1,0 +1,3 @@
+//! Google's protocol. So far its errors.
+
+pub mod error;

@@ -1,0 +1,3 @@
+//! OpenAI's protocols. So far their errors.
+
+pub mod error;
