@@ -1,1 +1,47 @@
+//! The test kit: a fake provider with scripted faults, the real binary in a process of its own,
+//! and a client that controls every byte.
+//!
+//! Everything here fails its test by panicking when the machinery does not work, and waits for
+//! signals, with a bound, instead of sleeping. Nothing of it is written with the relay's own
+//! readers and writers, so that it can judge them.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use relay_testkit::{Answer, Client, FakeProvider, RelayProcess, messages_body};
+//!
+//! let provider = FakeProvider::start().await;
+//! let relay = RelayProcess::builder("/path/to/crs").start().await;
+//! relay.add_account("a", &provider.base_url(), &[]).await;
+//! relay.add_account("b", &provider.base_url(), &[]).await;
+//! let client = Client::new(relay.base_url()).anthropic(&relay.add_key("tests").await);
+//!
+//! provider.answers_key("upstream-a", Answer::status(529));
+//! let body = messages_body("claude-sonnet-4-6", "[[say hello]]").stream(true);
+//! let received = client.post("/api/v1/messages", &[], body).await;
+//! provider.until_idle().await;
+//! assert_eq!(received.text(), "hello");
+//! assert_eq!(received.usage(), provider.served().last().unwrap().usage);
+//! # }
+//! ```
 
+#![expect(clippy::missing_panics_doc, reason = "a test kit fails its test by panicking")]
+
+mod answer;
+mod anthropic;
+mod client;
+mod directive;
+mod fast;
+mod http1;
+mod message;
+mod plan;
+mod process;
+mod provider;
+mod sse;
+
+pub use answer::{Answer, Chunking, Fault, Framing, Garble, LineEnd, Moment};
+pub use client::{Client, Ending, Headers, Incoming, RawSocket, Received};
+pub use fast::FastProvider;
+pub use message::{MessagesBody, messages_body};
+pub use process::{Builder, Output, RelayProcess, StartFailure};
+pub use provider::{FakeProvider, SeenRequest, Served};
+pub use sse::{SseEvent, answer_text, parse_sse, stated_usage};
