@@ -1,0 +1,40 @@
+# Each target installs what it lacks (scripts/setup.sh says how), then does its work. `make help` lists them.
+SHELL := /bin/bash
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test test-rust test-clients check bench fmt
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
+	@echo '  ARGS="…" is handed on: make run ARGS="--port 4000", make test-rust ARGS="schedule::"'
+
+run: ## build everything (release) and start the relay
+	@scripts/setup.sh build
+	cargo run --release --locked --quiet --bin crs -- serve $(ARGS)
+
+demo: ## a relay with a simulated provider and sample data, to look at
+	@echo 'make demo arrives with its own issue: there is no demo yet. make run starts the relay itself.' >&2; exit 1
+
+test: ## all tests: Rust, examples in the documentation, real clients
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+test-rust: ## the Rust tests alone
+	@scripts/setup.sh check
+	@scripts/test.sh rust $(ARGS)
+
+test-clients: ## the real clients alone
+	@scripts/setup.sh test
+	@scripts/test.sh clients $(ARGS)
+
+check: ## format, lints, documentation, dependencies, sizes
+	@scripts/setup.sh check
+	@scripts/check.sh
+
+bench: ## the figures that the documentation names
+	@if [ -x scripts/bench ]; then scripts/setup.sh bench && scripts/bench $(ARGS); else \
+	    echo 'make bench arrives with its own issue: scripts/bench does not exist yet.' >&2; exit 1; fi
+
+fmt: ## format all code
+	cargo fmt --all

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Prints where LiteLLM's prices differ from the built-in ones.
+#
+#     scripts/compare-prices.sh          fetches the litellm package with pip, without installing it
+#     scripts/compare-prices.sh FILE     takes FILE as its table
+set -eu
+cd "$(dirname "$0")/.."
+table=${1:-}
+if [ -z "$table" ]; then
+    folder=$(mktemp -d)
+    trap 'rm -rf "$folder"' EXIT
+    pip download --quiet --no-deps litellm -d "$folder"
+    table=$folder/table.json
+    unzip -p "$folder"/litellm-*.whl litellm/model_prices_and_context_window_backup.json >"$table"
+fi
+LITELLM_TABLE=$(realpath "$table") cargo test --quiet -p relay --lib \
+    prices::litellm::tests::differences_from_what_is_built_in -- --ignored --nocapture
