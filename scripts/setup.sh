@@ -4,7 +4,7 @@
 #   scripts/setup.sh build    a C compiler (the crates that build C need one), cargo
 #   scripts/setup.sh check    build, and the Rust tools in a Python environment of their own
 #   scripts/setup.sh test     check, and the real clients that the tests drive
-#   scripts/setup.sh bench    test, and what figures are compared with (nginx)
+#   scripts/setup.sh bench    test, what figures are compared with (nginx), and a source of load (wrk)
 #
 # Nothing is installed into the system except Debian packages, and those only through apt-get.
 # What cannot be had is said in words, with what it costs, and the run stops there.
@@ -168,4 +168,5 @@ if wants test; then
 fi
 if wants bench; then
     [ -x "$TOOLS/nginx/usr/sbin/nginx" ] || install_nginx
+    command -v wrk >/dev/null || need_packages "make bench has no source of load" wrk
 fi
