@@ -1,1 +1,34 @@
+//! What the relay remembers: the only SQL, the vault, the journal, and the state that calls share.
+//!
+//! [`pool::Store`] is the handle to the records; its verbs stand in the file of the table that
+//! they are about. Every edit writes a row of [`changes`] in the same transaction, which is what a
+//! running server reads. Ids are the database's, times and everything random the caller's.
 
+pub mod accounts;
+pub mod admins;
+pub mod changes;
+mod columns;
+pub mod data_dir;
+pub mod error;
+pub mod groups;
+pub mod journal;
+pub mod keys;
+mod migrate;
+pub mod outbox;
+mod peppers;
+pub mod pins;
+mod pins_table;
+pub mod pool;
+pub mod prices;
+pub mod refusals;
+pub mod report;
+pub mod rollups;
+mod rows;
+mod settings;
+pub mod slots;
+pub mod usage;
+pub mod vault;
+mod vault_keys;
+
+pub use error::StoreError;
+pub use pool::Store;

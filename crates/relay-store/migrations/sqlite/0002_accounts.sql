@@ -1,0 +1,44 @@
+-- Upstream logins and their groups. A removed account keeps its row, as history names it.
+-- Limits and deadlines of zero are not set.
+create table accounts (
+    id                integer primary key autoincrement,
+    name              text    not null,
+    note              text    not null,
+    kind              text    not null,
+    base_url          text    not null,
+    key_header        text    not null,
+    enabled           integer not null,
+    priority          integer not null,
+    weight            integer not null,
+    concurrency_max   integer not null,
+    sharing           text    not null,
+    models            text    not null,
+    model_map         text    not null,
+    sealed_headers    blob    not null,
+    first_byte_millis integer not null,
+    unary_millis      integer not null,
+    idle_millis       integer not null,
+    sealed_secret     blob    not null,
+    secret_tail       text    not null,
+    created_at        integer not null,
+    updated_at        integer not null,
+    removed_at        integer
+) strict;
+
+create unique index accounts_name on accounts (name) where removed_at is null;
+
+create table groups (
+    id         integer primary key autoincrement,
+    name       text    not null,
+    created_at integer not null
+) strict;
+
+create unique index groups_name on groups (name);
+
+create table group_accounts (
+    group_id   integer not null references groups (id) on delete cascade,
+    account_id integer not null references accounts (id) on delete cascade,
+    primary key (group_id, account_id)
+) strict, without rowid;
+
+create index group_accounts_account on group_accounts (account_id);

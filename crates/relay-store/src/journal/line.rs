@@ -1,0 +1,45 @@
+//! One entry as a line: eight hexadecimal digits of CRC-32, a space, JSON, a newline.
+
+use std::str;
+
+use super::{Entry, JournalError};
+
+/// A line is not what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Damaged;
+
+/// The longest line that is written or read, its newline included.
+pub const LINE_BYTES_MAX: usize = 1 << 20;
+
+const PREFIX_BYTES: usize = 9;
+
+/// Room for a usual record, so that its buffer does not grow.
+const LINE_BYTES_USUAL: usize = 1_024;
+
+/// An entry's line, newline included.
+pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, JournalError> {
+    let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
+    line.extend_from_slice(b"00000000 ");
+    serde_json::to_writer(&mut line, entry).map_err(JournalError::Encode)?;
+    let checksum = crc32fast::hash(&line[PREFIX_BYTES..]);
+    line[..PREFIX_BYTES].copy_from_slice(format!("{checksum:08x} ").as_bytes());
+    line.push(b'\n');
+    if line.len() > LINE_BYTES_MAX {
+        return Err(JournalError::TooLong { bytes: line.len() });
+    }
+    Ok(line)
+}
+
+/// The entry of a line without its newline.
+pub(super) fn decode(line: &[u8]) -> Result<Entry, Damaged> {
+    let json = checked(line).ok_or(Damaged)?;
+    serde_json::from_slice(json).map_err(|_| Damaged)
+}
+
+/// The JSON of a line, if its checksum is right.
+fn checked(line: &[u8]) -> Option<&[u8]> {
+    let (prefix, json) = line.split_at_checked(PREFIX_BYTES)?;
+    let digits = prefix.strip_suffix(b" ")?;
+    let checksum = u32::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()?;
+    (crc32fast::hash(json) == checksum).then_some(json)
+}

@@ -1,0 +1,123 @@
+//! The table `usage`: one row for each call, taken from the journal in batches.
+
+mod row;
+
+use relay_core::id::CallId;
+use relay_core::money::Money;
+use relay_core::price::PricedBy;
+use relay_core::usage::CallRecord;
+use sqlx::SqliteConnection;
+
+use crate::columns::Columns;
+use crate::error::StoreError;
+use crate::journal::Position;
+use crate::pool::Store;
+use crate::rollups::{self, RollUps};
+use crate::rows::runs;
+
+/// What came of a batch of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ingested {
+    /// Records of calls that the database did not know.
+    pub inserted: usize,
+}
+
+impl Store {
+    /// Takes in the journal's records up to `upto`: rows, roll-ups and position in one
+    /// transaction. A call that is known already is left as it is, so taking records in twice, or
+    /// overlapping, changes nothing.
+    pub async fn ingest(
+        &self,
+        records: &[CallRecord],
+        upto: Position,
+    ) -> Result<Ingested, StoreError> {
+        let mut edit = self.edit().await?;
+        let mut known = row::known(&mut edit, records).await?;
+        let new: Vec<&CallRecord> =
+            records.iter().filter(|record| known.insert(record.call)).collect();
+        for run in runs(&new) {
+            row::insert(&mut edit, run).await?;
+        }
+        let mut roll_ups = RollUps::default();
+        for record in &new {
+            roll_ups.add(record);
+        }
+        roll_ups.save(&mut edit).await?;
+        save_position(&mut edit, upto).await?;
+        edit.commit().await?;
+        Ok(Ingested { inserted: new.len() })
+    }
+
+    /// How far the journal has been taken in; `None` before the first time.
+    pub async fn journal_position(&self) -> Result<Option<Position>, StoreError> {
+        let row = sqlx::query("select segment, position_bytes from journal_position where id = 1")
+            .fetch_optional(&self.reader)
+            .await?;
+        row.map(|row| {
+            let mut columns = Columns::of(&row);
+            Ok(Position { segment: columns.number()?, offset: columns.number()? })
+        })
+        .transpose()
+    }
+
+    /// The record of one call.
+    pub async fn call(&self, call: CallId) -> Result<Option<CallRecord>, StoreError> {
+        let mut reading = self.reader.acquire().await?;
+        row::one(&mut reading, call).await
+    }
+
+    /// Up to `limit` calls that have to be priced again once their model's price is known, in the
+    /// order in which they came, from after the call `after`.
+    pub async fn provisional_calls(
+        &self,
+        after: Option<CallId>,
+        limit: u32,
+    ) -> Result<Vec<CallRecord>, StoreError> {
+        let mut reading = self.reader.acquire().await?;
+        row::provisional(&mut reading, after, limit).await
+    }
+
+    /// Corrects what a call cost, in its row and in the roll-up that it went into; tells whether
+    /// there is the row.
+    pub async fn set_cost(
+        &self,
+        call: CallId,
+        cost: Money,
+        priced_by: &PricedBy,
+    ) -> Result<bool, StoreError> {
+        let mut edit = self.edit().await?;
+        let Some(record) = row::one(&mut edit, call).await? else { return Ok(false) };
+        sqlx::query(
+            "update usage set cost_nanos = $2, price_version = $3, price_source = $4
+             where call_id = $1",
+        )
+        .bind(call.to_string())
+        .bind(cost.as_nanos())
+        .bind(&priced_by.version)
+        .bind(row::price_source(priced_by.source))
+        .execute(&mut *edit)
+        .await?;
+        rollups::correct_cost(&mut edit, &record, cost - record.cost).await?;
+        edit.commit().await?;
+        Ok(true)
+    }
+}
+
+async fn save_position(
+    connection: &mut SqliteConnection,
+    upto: Position,
+) -> Result<(), StoreError> {
+    let stored = |number: u64| {
+        i64::try_from(number).map_err(|_| StoreError::Stored("position in the journal"))
+    };
+    sqlx::query(
+        "insert into journal_position (id, segment, position_bytes) values (1, $1, $2)
+         on conflict (id) do update
+         set segment = excluded.segment, position_bytes = excluded.position_bytes",
+    )
+    .bind(stored(upto.segment)?)
+    .bind(stored(upto.offset)?)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
