@@ -177,9 +177,9 @@ class Served(ClientTest):
 
 
 class Refused(ClientTest):
-    def refused(self, kind, stand, content="x", seconds=5, key=None, **options):
+    def refused(self, kind, stand, content="x", seconds=5, key=None, model=MODEL, **options):
         with self.within(seconds), self.assertRaises(kind) as caught:
-            client(stand, key=key, **options).messages.create(model=MODEL, max_tokens=50, messages=user(content))
+            client(stand, key=key, **options).messages.create(model=model, max_tokens=50, messages=user(content))
         return caught.exception
 
     def test_a_wrong_key_at_once_though_the_client_would_retry(self):
@@ -188,12 +188,12 @@ class Refused(ClientTest):
         self.assertEqual(error.body["error"]["type"], "authentication_error")
         self.assertEqual(error.response.headers["x-should-retry"], "false")
 
-    def test_a_model_that_the_key_may_not_use(self):
+    def test_a_model_that_is_not_permitted(self):
         self.needs_relay()
-        with self.stand(keys={"haiku": ["--allow-model", "claude-haiku-4-5-20251001"], "it": []}) as stand:
-            error = self.refused(anthropic.PermissionDeniedError, stand, key=stand.keys["haiku"], max_retries=5)
+        with self.stand(env={"UNKNOWN_PRICE": "refuse"}) as stand:
+            error = self.refused(anthropic.PermissionDeniedError, stand, model="unpriced-model", max_retries=5)
             self.assertEqual(error.body["error"]["type"], "permission_error")
-            self.assertIn(MODEL, error.message)
+            self.assertIn("unpriced-model", error.message)
 
     def test_all_accounts_limited(self):
         self.needs_relay()

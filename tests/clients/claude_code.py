@@ -112,13 +112,13 @@ class ClaudeCode(ClientTest):
                 self.assertEqual(done.returncode, 1)
                 self.assertIn("401", done.stdout + done.stderr)
 
-    def test_a_model_that_the_key_may_not_use_ends_soon(self):
+    def test_a_model_that_is_not_permitted_ends_soon(self):
         self.needs_relay()
-        with self.stand(keys={"haiku": ["--allow-model", "claude-haiku-4-5-20251001"], "it": []}) as stand:
-            key = {"ANTHROPIC_AUTH_TOKEN": stand.keys["haiku"]}
-            done = self.run_claude("hello", "--model", MODEL, base=f"{stand.base}/api", seconds=30, **key)
+        with self.stand(env={"UNKNOWN_PRICE": "refuse"}) as stand:
+            key = {"ANTHROPIC_AUTH_TOKEN": stand.keys["it"]}
+            done = self.run_claude("hello", "--model", "unpriced-model", base=f"{stand.base}/api", seconds=30, **key)
             self.assertEqual(done.returncode, 1)
-            self.assertIn(MODEL, done.stdout + done.stderr)
+            self.assertIn("unpriced-model", done.stdout + done.stderr)
 
     def test_a_fault_of_the_caller_shows_what_the_provider_said(self):
         done = self.run_claude("[[status 400 this is what the provider said]]", seconds=30)

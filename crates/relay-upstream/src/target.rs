@@ -1,6 +1,10 @@
 //! The address of a request: the account's base, the protocol's path, the client's query.
 
 use http::Uri;
+use percent_encoding::percent_decode_str;
+
+/// Parameters in which clients send their key, in lower case.
+const CREDENTIALS: [&str; 6] = ["access_token", "api-key", "api_key", "apikey", "key", "x-api-key"];
 
 /// A base URL that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,7 +35,8 @@ pub fn normalise_base_url(text: &str) -> Result<String, BaseUrlError> {
 
 /// The address of `path` (which begins with a slash) under a base URL.
 ///
-/// The client's query goes along, except for a `key` parameter, in which clients send their key.
+/// The client's query goes along, except for the parameters in which clients send their key,
+/// however their names are written.
 pub fn target(
     base_url: &str,
     path: &str,
@@ -40,15 +45,19 @@ pub fn target(
     let mut address = String::with_capacity(base_url.len() + path.len() + 16);
     address.push_str(base_url);
     address.push_str(path);
-    let kept = query
-        .unwrap_or("")
-        .split('&')
-        .filter(|pair| !pair.is_empty() && *pair != "key" && !pair.starts_with("key="));
+    let kept =
+        query.unwrap_or("").split('&').filter(|pair| !pair.is_empty() && !is_credential(pair));
     for (index, pair) in kept.enumerate() {
         address.push(if index == 0 { '?' } else { '&' });
         address.push_str(pair);
     }
     address.parse()
+}
+
+fn is_credential(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or(pair);
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    CREDENTIALS.iter().any(|credential| name.eq_ignore_ascii_case(credential))
 }
 
 #[cfg(test)]
@@ -77,6 +86,10 @@ mod tests {
         assert_eq!(
             address(Some("key=k&beta=true&key=")).ok().as_deref(),
             Some("http://host/x/v1/messages?beta=true")
+        );
+        assert_eq!(
+            address(Some("%6Bey=k&Key=k&API_key=k&monkey=1&keys")).ok().as_deref(),
+            Some("http://host/x/v1/messages?monkey=1&keys")
         );
         assert_eq!(address(None).ok().as_deref(), Some("http://host/x/v1/messages"));
     }

@@ -46,6 +46,9 @@ pub enum SessionHint {
     None,
 }
 
+/// The longest name of a model: names stand in records, log lines and tables.
+pub const MODEL_BYTES_MAX: usize = 256;
+
 /// Why a body is refused before any upstream sees it. The text is meant for the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PeekError {
@@ -68,6 +71,9 @@ pub enum PeekError {
     /// `model` is not a string, or not one of valid Unicode.
     #[error("the field `model` is not a string")]
     ModelNotString,
+    /// `model` is longer than any name of a model.
+    #[error("the field `model` is longer than {MODEL_BYTES_MAX} bytes")]
+    ModelTooLong,
     /// `stream` is neither true nor false.
     #[error("the field `stream` is not true or false")]
     StreamNotBool,
@@ -191,8 +197,12 @@ impl Request {
         if scanner.kind()? != Kind::String {
             return Err(PeekError::ModelNotString);
         }
-        let model = scanner.string()?;
-        self.model = Some((model.unescape().ok_or(PeekError::ModelNotString)?, model.span()));
+        let quoted = scanner.string()?;
+        let model = quoted.unescape().ok_or(PeekError::ModelNotString)?;
+        if model.len() > MODEL_BYTES_MAX {
+            return Err(PeekError::ModelTooLong);
+        }
+        self.model = Some((model, quoted.span()));
         Ok(())
     }
 

@@ -1,1 +1,31 @@
+//! The relay: one address and a key each for the AI accounts you own.
+//!
+//! A request comes in through [`server`] and [`service`]; clients' addresses go to [`ingress`],
+//! which authenticates and peeks; [`call`] chooses accounts, makes attempts and brings the answer
+//! down. Usage goes through the journal to the database behind the calls ([`bookkeeping`]).
 
+pub mod app;
+pub mod body;
+pub mod bookkeeping;
+pub mod call;
+pub mod cli;
+pub mod client_id;
+pub mod config;
+pub mod credential;
+pub mod failure;
+pub mod ingress;
+pub mod keyring;
+pub mod live;
+pub mod models;
+pub mod outbox;
+pub mod prices;
+pub mod refusals;
+pub mod roster;
+pub mod route;
+pub mod serve;
+pub mod server;
+pub mod service;
+pub mod shutdown;
+pub mod telemetry;
+pub mod verbs;
+pub mod watch;

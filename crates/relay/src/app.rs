@@ -1,0 +1,106 @@
+//! Everything that calls share, in one plain struct.
+
+use std::fmt;
+use std::sync::{Arc, Once};
+
+use arc_swap::ArcSwap;
+use relay_core::clock::{Clock, Timestamp};
+use relay_core::id::CallId;
+use relay_core::price::PriceList;
+use relay_store::journal::{Durability, Journal, Position};
+use relay_store::pins::Pins;
+use relay_store::pool::Store;
+use relay_upstream::client::Client;
+
+use crate::body::BodyMemory;
+use crate::bookkeeping::Bookkeeping;
+use crate::call::Orphanage;
+use crate::config::Settings;
+use crate::ingress::Counting;
+use crate::keyring::Keyring;
+use crate::models::Catalogue;
+use crate::outbox::Outbox;
+use crate::refusals::Refusals;
+use crate::roster::Roster;
+use crate::shutdown::Shutdown;
+
+/// What the program knows and shares while it serves.
+pub struct App {
+    /// What was set.
+    pub settings: Settings,
+    /// The present, for everything that is stored or decided.
+    pub clock: Arc<dyn Clock>,
+    /// The database.
+    pub store: Store,
+    /// Usage on its way to the database.
+    pub journal: Journal,
+    /// Accounts.
+    pub roster: Roster,
+    /// Keys.
+    pub keys: Keyring,
+    /// Which account serves which conversation.
+    pub pins: Pins,
+    /// What tokens cost.
+    pub prices: ArcSwap<PriceList>,
+    /// What accounts say they have.
+    pub models: Catalogue,
+    /// How often keys count tokens.
+    pub counting: Counting,
+    /// The way to upstreams.
+    pub client: Client,
+    /// The memory of request bodies.
+    pub bodies: BodyMemory,
+    /// Room for calls whose clients left.
+    pub orphanage: Orphanage,
+    /// Warns once of forwarded addresses that are not believed.
+    pub stranger_warning: Once,
+    /// Refused calls, counted.
+    pub refusals: Refusals,
+    /// Events on their way to the database.
+    pub outbox: Outbox,
+    /// Whether the database keeps up.
+    pub bookkeeping: Bookkeeping,
+    /// Whether and how the program is stopping.
+    pub shutdown: Shutdown,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether the end of an answer waits until its record has reached the disk.
+    pub fn waits_for_disk(&self) -> bool {
+        self.settings.durability == Durability::Fsync
+    }
+
+    /// Waits until a record is as durable as was asked for.
+    pub async fn until_durable(&self, position: Position) {
+        if let Err(error) = self.journal.durable(position).await {
+            tracing::error!(%error, "a record may not survive a power cut");
+        }
+    }
+
+    /// A new call's id.
+    pub fn new_call_id(&self, now: Timestamp) -> CallId {
+        CallId::new(now, random())
+    }
+}
+
+/// Random bytes from the operating system.
+///
+/// # Panics
+///
+/// If the operating system gives none, which on Linux happens only before it has booted.
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the operating system has random bytes");
+    bytes
+}

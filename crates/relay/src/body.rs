@@ -1,0 +1,281 @@
+//! Reads request bodies: bounded in size, in time, and together in memory.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::failure::{Busy, CallerFault, Failure};
+
+/// How long a client may pause within its body.
+pub const BODY_PAUSE_MAX: Duration = Duration::from_mins(1);
+/// How long a call waits for room in memory.
+pub const BODY_MEMORY_WAIT: Duration = Duration::from_secs(30);
+/// How long, and up to how many bytes, an unwanted body is read so that its sender gets to see
+/// the answer instead of a broken connection.
+const DRAIN_WITHIN: Duration = Duration::from_secs(30);
+const DRAIN_BYTES_MAX: usize = 128 << 20;
+
+/// The grain in which memory is accounted.
+const GRAIN: usize = 4 << 10;
+/// How much more is taken at a time for a body of unstated length.
+const STEP: usize = 64 << 10;
+
+/// The memory that all request bodies together may take.
+#[derive(Debug, Clone)]
+pub struct BodyMemory {
+    free: Arc<Semaphore>,
+    grains: u32,
+}
+
+/// A share of the memory, given back when the last copy of its body is dropped.
+#[derive(Default)]
+struct Room {
+    permit: Option<OwnedSemaphorePermit>,
+    bytes: usize,
+}
+
+/// A body with its share of the memory: what the last copy of the bytes drops.
+struct Held {
+    bytes: Vec<u8>,
+    _room: Room,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl BodyMemory {
+    /// A budget of `bytes`.
+    pub fn new(bytes: usize) -> Self {
+        let grains = u32::try_from((bytes / GRAIN).min(Semaphore::MAX_PERMITS)).unwrap_or(u32::MAX);
+        Self { free: Arc::new(Semaphore::new(grains as usize)), grains }
+    }
+
+    /// How many bytes are taken.
+    pub fn used(&self) -> usize {
+        (self.grains as usize).saturating_sub(self.free.available_permits()) * GRAIN
+    }
+
+    /// Makes `room` large enough for `bytes`, waiting for others to leave if need be. A single
+    /// body never asks for more than there is.
+    async fn grow(&self, room: &mut Room, bytes: usize) -> Result<(), Busy> {
+        if bytes <= room.bytes {
+            return Ok(());
+        }
+        let has = u32::try_from(room.bytes / GRAIN).unwrap_or(u32::MAX);
+        let wants = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX).min(self.grains);
+        let more = wants.saturating_sub(has);
+        let acquire = Arc::clone(&self.free).acquire_many_owned(more);
+        let Ok(Ok(permit)) = timeout(BODY_MEMORY_WAIT, acquire).await else {
+            return Err(Busy::BodyMemory);
+        };
+        match &mut room.permit {
+            Some(held) => held.merge(permit),
+            None => room.permit = Some(permit),
+        }
+        room.bytes = wants.max(has) as usize * GRAIN;
+        Ok(())
+    }
+}
+
+/// How a body is compressed.
+enum Encoding {
+    Identity,
+    Gzip,
+}
+
+/// Reads a body of at most `limit` bytes, unpacking gzip (the limit is of the unpacked bytes).
+pub async fn read(
+    memory: &BodyMemory,
+    headers: &HeaderMap,
+    mut body: Incoming,
+    limit: usize,
+) -> Result<Bytes, Failure> {
+    let stated = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+    let (encoding, room) = match make_room(memory, headers, stated, limit).await {
+        Ok(prepared) => prepared,
+        Err(failure) => {
+            decline(headers, body);
+            return Err(failure);
+        }
+    };
+    let read = read_into(memory, room, encoding, &mut body, limit).await;
+    if read.is_err() {
+        drain(body);
+    }
+    read
+}
+
+/// Everything that refuses a body before any of it is read.
+async fn make_room(
+    memory: &BodyMemory,
+    headers: &HeaderMap,
+    stated: Option<usize>,
+    limit: usize,
+) -> Result<(Encoding, Room), Failure> {
+    let encoding = encoding(headers)?;
+    if stated.is_some_and(|bytes| bytes > limit) {
+        return Err(CallerFault::TooLarge { limit }.into());
+    }
+    let mut room = Room::default();
+    memory.grow(&mut room, stated.unwrap_or(STEP)).await?;
+    Ok((encoding, room))
+}
+
+async fn read_into(
+    memory: &BodyMemory,
+    mut room: Room,
+    encoding: Encoding,
+    body: &mut Incoming,
+    limit: usize,
+) -> Result<Bytes, Failure> {
+    let stated = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
+    let mut bytes = Vec::with_capacity(stated.unwrap_or(0));
+    while let Some(chunk) = next_chunk(body).await? {
+        let length = bytes.len() + chunk.len();
+        if length > limit {
+            return Err(CallerFault::TooLarge { limit }.into());
+        }
+        if length > room.bytes {
+            memory.grow(&mut room, length + STEP).await?;
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    if matches!(encoding, Encoding::Gzip) {
+        bytes = unpack(memory, &mut room, &bytes, limit).await?;
+    }
+    Ok(Bytes::from_owner(Held { bytes, _room: room }))
+}
+
+fn encoding(headers: &HeaderMap) -> Result<Encoding, CallerFault> {
+    let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(Encoding::Identity) };
+    match value.to_str().unwrap_or("").trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(Encoding::Identity),
+        "gzip" | "x-gzip" => Ok(Encoding::Gzip),
+        other => Err(CallerFault::Encoding(other.to_owned())),
+    }
+}
+
+async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, CallerFault> {
+    loop {
+        let frame = match timeout(BODY_PAUSE_MAX, body.frame()).await {
+            Err(_) => return Err(CallerFault::SlowBody),
+            Ok(None) => return Ok(None),
+            Ok(Some(Err(_))) => return Err(CallerFault::CutBody),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        if let Ok(chunk) = frame.into_data() {
+            return Ok(Some(chunk));
+        }
+    }
+}
+
+/// Unpacks step by step, so that a small body which unpacks to a huge one takes no more memory
+/// than its limit allows.
+async fn unpack(
+    memory: &BodyMemory,
+    room: &mut Room,
+    packed: &[u8],
+    limit: usize,
+) -> Result<Vec<u8>, Failure> {
+    let malformed =
+        || CallerFault::Malformed("the body is not the gzip that it claims to be".into());
+    let mut decoder = flate2::read::MultiGzDecoder::new(packed);
+    let mut bytes = Vec::new();
+    loop {
+        memory.grow(room, bytes.len() + packed.len() + STEP).await?;
+        let before = bytes.len();
+        let mut step = decoder.by_ref().take(STEP as u64);
+        step.read_to_end(&mut bytes).map_err(|_| malformed())?;
+        if bytes.len() > limit {
+            return Err(CallerFault::TooLarge { limit }.into());
+        }
+        if bytes.len() == before {
+            return Ok(bytes);
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Lets go of a body that was not asked for. A client that waits to be told to send it is told
+/// the answer instead.
+pub fn decline(headers: &HeaderMap, body: Incoming) {
+    if !headers.contains_key(EXPECT) {
+        drain(body);
+    }
+}
+
+/// Reads on beside the answer, for a while and without keeping anything: a client that is still
+/// sending would otherwise see a broken connection instead of the answer.
+fn drain(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    let reading = async move {
+        let mut drained = 0;
+        while drained < DRAIN_BYTES_MAX {
+            let Some(Ok(frame)) = body.frame().await else { return };
+            drained += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    tokio::spawn(timeout(DRAIN_WITHIN, reading));
+}
+
+/// The stated length of a body, for log lines.
+pub fn stated_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn room_is_given_back_with_the_last_copy() {
+        let memory = BodyMemory::new(1 << 20);
+        let mut room = Room::default();
+        memory.grow(&mut room, 300_000).await.expect("room");
+        memory.grow(&mut room, 200_000).await.expect("no less");
+        assert_eq!(memory.used(), 300_000_usize.div_ceil(GRAIN) * GRAIN);
+        let body = Bytes::from_owner(Held { bytes: vec![0; 300_000], _room: room });
+        let copy = body.slice(10..20);
+        drop(body);
+        assert!(memory.used() > 0);
+        drop(copy);
+        assert_eq!(memory.used(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_waits_for_room_and_then_is_refused() {
+        let memory = BodyMemory::new(100_000);
+        let mut first = Room::default();
+        memory.grow(&mut first, 90_000).await.expect("room");
+        let mut second = Room::default();
+        assert_eq!(memory.grow(&mut second, 50_000).await, Err(Busy::BodyMemory));
+        drop(first);
+        assert_eq!(memory.grow(&mut second, 50_000).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn a_bomb_is_stopped_at_the_limit() {
+        use std::io::Write;
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(&vec![b' '; 32 << 20]).expect("a vector takes all");
+        let packed = packer.finish().expect("packed");
+        let memory = BodyMemory::new(64 << 20);
+        let mut room = Room::default();
+        let unpacked = unpack(&memory, &mut room, &packed, 1 << 20).await;
+        assert!(matches!(unpacked, Err(Failure::Caller(CallerFault::TooLarge { .. }))));
+        assert!(memory.used() < 4 << 20);
+    }
+}

@@ -1,0 +1,191 @@
+//! Brings the journal to the database: in batches, behind the calls, as long as it takes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use relay_core::clock::Clock;
+use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome};
+use relay_store::journal::{Entry, Journal, Position, Tail};
+use relay_store::pool::Store;
+use tokio::time::sleep;
+
+/// Records that are written in one transaction.
+pub const BATCH_MAX: usize = 500;
+/// How long records are collected for a batch.
+const COLLECT: Duration = Duration::from_millis(250);
+/// The first and the longest pause after the database refused a batch.
+const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Records that may wait for room in a full journal; more are lost, and said to be. Their calls
+/// stand in the journal as open, so that a crash settles them at what they were expected to use.
+pub const UNWRITTEN_MAX: usize = 10_000;
+
+/// The state of the books, which calls look at.
+#[derive(Debug, Clone, Default)]
+pub struct Bookkeeping {
+    behind: Arc<AtomicBool>,
+    unwritten: Arc<Mutex<VecDeque<CallRecord>>>,
+}
+
+impl Bookkeeping {
+    /// Whether the database does not take records at present.
+    pub fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed)
+    }
+
+    /// Writes the record of a call that has ended into the journal. A journal that has no room
+    /// even in its reserve takes it later.
+    pub fn settle(&self, journal: &Journal, record: CallRecord) -> Option<Position> {
+        let entry = Entry::Settled(record);
+        let error = match journal.append(&entry) {
+            Ok(position) => return Some(position),
+            Err(error) => error,
+        };
+        let Entry::Settled(record) = entry else { return None };
+        let mut unwritten = self.unwritten.lock();
+        if unwritten.len() < UNWRITTEN_MAX {
+            tracing::error!(%error, call = %record.call, "a record waits in memory");
+            unwritten.push_back(record);
+        } else {
+            tracing::error!(%error, call = %record.call, "a record was lost");
+        }
+        None
+    }
+
+    /// Writes what waited for room, as far as there is some.
+    fn write_waiting(&self, journal: &Journal) {
+        let mut unwritten = self.unwritten.lock();
+        while let Some(record) = unwritten.pop_front() {
+            let entry = Entry::Settled(record);
+            if let (Err(_), Entry::Settled(record)) = (journal.append(&entry), entry) {
+                unwritten.push_front(record);
+                return;
+            }
+        }
+    }
+}
+
+/// The task that writes records.
+#[derive(Debug)]
+pub struct Bookkeeper {
+    journal: Journal,
+    store: Store,
+    tail: Tail,
+    state: Bookkeeping,
+}
+
+impl Bookkeeper {
+    /// Begins where the database has come to.
+    pub fn new(journal: Journal, store: Store, from: Position, state: Bookkeeping) -> Self {
+        let tail = journal.tail(from);
+        Self { journal, store, tail, state }
+    }
+
+    /// Writes batches for ever.
+    pub async fn run(mut self) {
+        loop {
+            self.tail.wait_for_more().await;
+            sleep(COLLECT).await;
+            self.write_all().await;
+            self.make_room();
+        }
+    }
+
+    fn make_room(&self) {
+        self.journal.try_recover();
+        self.state.write_waiting(&self.journal);
+    }
+
+    /// Writes what the journal holds now, however long the database takes.
+    pub async fn write_all(&mut self) {
+        loop {
+            let batch = match self.tail.next_batch(BATCH_MAX) {
+                Ok(batch) if batch.is_empty() => return,
+                Ok(batch) => batch,
+                Err(error) => {
+                    tracing::error!(%error, "the journal cannot be read; trying again");
+                    sleep(RETRY.1).await;
+                    continue;
+                }
+            };
+            let upto = self.tail.position();
+            let records: Vec<CallRecord> = batch
+                .into_iter()
+                .filter_map(|(entry, _)| match entry {
+                    Entry::Settled(record) => Some(record),
+                    Entry::Opened(_) => None,
+                })
+                .collect();
+            self.write(&records, upto).await;
+            if let Err(error) = self.journal.release(upto) {
+                tracing::warn!(%error, "an old journal segment stays");
+            }
+        }
+    }
+
+    async fn write(&self, records: &[CallRecord], upto: Position) {
+        let (mut pause, longest) = RETRY;
+        while let Err(error) = self.store.ingest(records, upto).await {
+            if !self.state.behind.swap(true, Ordering::Relaxed) {
+                tracing::warn!(%error, "the database takes no records; they wait in the journal");
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(longest);
+            self.make_room();
+        }
+        if self.state.behind.swap(false, Ordering::Relaxed) {
+            tracing::info!("the database takes records again");
+        }
+    }
+}
+
+/// Settles calls that a crash left open, at what they were expected to use.
+pub fn settle_after_crash(
+    journal: &Journal,
+    unsettled: Vec<OpenAttempt>,
+    clock: &dyn Clock,
+) -> Result<usize, relay_store::journal::JournalError> {
+    let count = unsettled.len();
+    for open in unsettled {
+        journal.append(&Entry::Settled(crashed(open, clock)))?;
+    }
+    Ok(count)
+}
+
+fn crashed(open: OpenAttempt, clock: &dyn Clock) -> CallRecord {
+    let total = clock.now().since(open.at).as_millis();
+    let attempt = Attempt {
+        account: open.account,
+        at: open.at,
+        millis: 0,
+        status: None,
+        fault: Some("relay_crashed".to_owned()),
+        maybe_billed: true,
+    };
+    CallRecord {
+        call: open.call,
+        key: open.key,
+        account: open.account,
+        at: open.at,
+        path: String::new(),
+        model_asked: open.model,
+        model_served: String::new(),
+        client: String::new(),
+        session: None,
+        streamed: false,
+        status: 0,
+        outcome: Outcome::Crashed,
+        usage: open.reserved,
+        exactness: Exactness::Reserved,
+        cost: open.reserved_cost,
+        priced_by: open.priced_by,
+        service_tier: String::new(),
+        speed: String::new(),
+        first_byte_millis: None,
+        total_millis: u64::try_from(total).unwrap_or(u64::MAX),
+        attempts: vec![attempt],
+    }
+}

@@ -1,0 +1,114 @@
+//! One call: from an admitted request to a settled answer.
+//!
+//! `run` chooses accounts and makes attempts until one answers; `ledger` remembers what happened
+//! and settles it once, however the call ends; `stream` and `unary` bring the answer down.
+
+mod answer;
+mod attempt;
+mod ledger;
+mod pick;
+mod run;
+mod stream;
+mod unary;
+mod upstream_body;
+mod waiting;
+
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use relay_core::clock::Timestamp;
+use relay_core::id::{CallId, SessionId};
+use relay_core::model::ModelFamily;
+use relay_core::protocol::{Family, Service};
+use relay_core::usage::TokenUsage;
+use tokio::time::Instant;
+
+pub use answer::{Answer, serve};
+pub use unary::Orphanage;
+
+use crate::keyring::{Holder, KeyLease};
+use crate::shutdown::OpenMark;
+
+/// What is asked of the upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A conversation: metered, billed, recorded.
+    Messages,
+    /// A count of tokens: costs nothing and leaves no record.
+    CountTokens,
+}
+
+impl Endpoint {
+    /// The path under an account's base URL.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Messages => "/v1/messages",
+            Self::CountTokens => "/v1/messages/count_tokens",
+        }
+    }
+}
+
+/// Everything about a call but its body.
+#[derive(Debug)]
+pub struct Call {
+    /// Identity.
+    pub id: CallId,
+    /// When it came.
+    pub at: Timestamp,
+    /// When it came, on the clock that measures spans.
+    pub started: Instant,
+    /// Whose it is.
+    pub holder: Arc<Holder>,
+    /// The shape of its errors.
+    pub family: Family,
+    /// Whose accounts serve it.
+    pub service: Service,
+    /// What is asked.
+    pub endpoint: Endpoint,
+    /// The path as the client called it.
+    pub path: String,
+    /// Its query.
+    pub query: Option<String>,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The model it asks for.
+    pub model: String,
+    /// Where the model's name stands in the body, quotes included.
+    pub model_span: Range<usize>,
+    /// The model's family.
+    pub model_family: ModelFamily,
+    /// Whether a stream is asked for.
+    pub streamed: bool,
+    /// The conversation, scoped to the key.
+    pub session: Option<SessionId>,
+    /// The client's id; empty if unknown.
+    pub client: &'static str,
+    /// The client's address.
+    pub address: IpAddr,
+    /// What it is expected to use.
+    pub reserved: TokenUsage,
+    /// Its place among its key's calls.
+    pub lease: KeyLease,
+    /// Its place among all open calls.
+    pub open: OpenMark,
+}
+
+/// The body of a call, until the last possible attempt takes it.
+#[derive(Debug)]
+pub struct CallBody(Option<Bytes>);
+
+impl CallBody {
+    /// Wraps a body.
+    pub const fn new(bytes: Bytes) -> Self {
+        Self(Some(bytes))
+    }
+
+    /// The body for one more attempt; the last takes it, so that memory is given back while the
+    /// answer streams.
+    fn for_attempt(&mut self, is_last: bool) -> Option<Bytes> {
+        if is_last { self.0.take() } else { self.0.clone() }
+    }
+}

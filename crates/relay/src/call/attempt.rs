@@ -1,0 +1,305 @@
+//! One try of a call on one account: sends it and reads the answer up to its first content.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HeaderMap};
+use http::{Method, Request, StatusCode};
+use http_body_util::Full;
+use relay_core::account::Account;
+use relay_core::key::{BindingTarget, Pool};
+use relay_upstream::fault::{Blame, Fault, Refused, judge, status_of_kind};
+use relay_upstream::headers::{self, LimitHeaders};
+use relay_upstream::target::target;
+use relay_upstream::{auth, profile};
+use relay_wire::anthropic::error::{self as wire_error, ErrorBody};
+use relay_wire::anthropic::meter::{Meter, Phase};
+use relay_wire::splice;
+use relay_wire::sse::{Batch, SseFramer};
+use tokio::time::{Instant, timeout_at};
+
+use super::Call;
+use super::upstream_body::{BodyFault, UpstreamBody};
+use crate::app::App;
+use crate::config::CallSettings;
+use crate::roster::Member;
+
+/// The largest event of a stream.
+pub(super) const EVENT_BYTES_MAX: usize = 16 << 20;
+/// The largest unary answer.
+pub(super) const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// The largest refusal that is read.
+const REFUSAL_BYTES_MAX: usize = 1 << 20;
+/// How much of a stream is held back for its first content.
+pub(super) const HELD_BACK_MAX: usize = 64 << 10;
+/// How long a refusal may take to arrive after its head.
+const REFUSAL_WITHIN: Duration = Duration::from_secs(30);
+
+/// What an upstream answered, as far as failing over is still possible.
+pub(super) enum Reply {
+    /// A stream, read up to its first content.
+    Stream(StreamHead),
+    /// A whole answer.
+    Whole(WholeReply),
+}
+
+impl Reply {
+    /// The upstream's status.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Stream(_) => StatusCode::OK,
+            Self::Whole(reply) => reply.status,
+        }
+    }
+}
+
+/// The beginning of a stream.
+pub(super) struct StreamHead {
+    /// The headers for the client.
+    pub(super) headers: HeaderMap,
+    /// What was read, in whole events.
+    pub(super) held: Vec<Bytes>,
+    /// What cuts the rest into events.
+    pub(super) framer: SseFramer,
+    /// The rest.
+    pub(super) body: UpstreamBody,
+    /// How far the answer has come with it.
+    pub(super) progress: Progress,
+}
+
+/// A whole answer, good or refused by the upstream for what the caller sent.
+pub(super) struct WholeReply {
+    /// The status.
+    pub(super) status: StatusCode,
+    /// The headers for the client.
+    pub(super) headers: HeaderMap,
+    /// The body, byte for byte.
+    pub(super) body: Bytes,
+}
+
+/// The deadlines of one attempt: the account's own, else the relay's.
+struct Deadlines {
+    head: Duration,
+    unary: Duration,
+    idle: Duration,
+}
+
+impl Deadlines {
+    fn of(account: &Account, settings: &CallSettings, streamed: bool) -> Self {
+        let own = account.deadlines;
+        let unary = own.unary.unwrap_or(settings.unary_deadline);
+        let first = own.first_byte.unwrap_or(settings.first_byte_deadline);
+        Self {
+            head: if streamed { first } else { unary },
+            unary,
+            idle: own.idle.unwrap_or(settings.idle_deadline),
+        }
+    }
+}
+
+/// How long a stream of this account may pause.
+pub(super) fn idle_deadline(account: &Account, settings: &CallSettings) -> Duration {
+    Deadlines::of(account, settings, true).idle
+}
+
+/// Sends the call to an account. Content of the answer has not been passed on when this returns.
+pub(super) async fn attempt(
+    app: &App,
+    call: &Call,
+    member: &Arc<Member>,
+    body: Bytes,
+    meter: &mut Meter,
+) -> Result<Reply, Fault> {
+    let begun = Instant::now();
+    let deadlines = Deadlines::of(&member.account, &app.settings.calls, call.streamed);
+    let request = request(call, member, body).map_err(|word| unsendable(app, word))?;
+    let sent = timeout_at(begun + deadlines.head, app.client.send(request)).await;
+    let response = match sent {
+        Err(_) => return Err(Fault::timeout("first_byte_timeout")),
+        Ok(Err(broken)) => return Err(Fault::of_connection(&broken)),
+        Ok(Ok(response)) => response,
+    };
+    let shown = headers::response(response.headers(), limit_headers(call, member));
+    let (head, incoming) = response.into_parts();
+    let body =
+        UpstreamBody::new(&head.headers, incoming).map_err(|_| Fault::broken("unknown_packing"))?;
+    if !head.status.is_success() {
+        return refusal(app, head.status, &head.headers, shown, body).await;
+    }
+    if is_event_stream(&head.headers) {
+        read_to_content(app, &head.headers, shown, body, meter, deadlines.idle).await
+    } else {
+        let body = read_whole(body, begun + deadlines.unary, ANSWER_BYTES_MAX).await?;
+        Ok(Reply::Whole(WholeReply { status: head.status, headers: shown, body }))
+    }
+}
+
+fn request(
+    call: &Call,
+    member: &Member,
+    body: Bytes,
+) -> Result<Request<Full<Bytes>>, &'static str> {
+    let account = &member.account;
+    let uri = target(&account.base_url, call.endpoint.path(), call.query.as_deref())
+        .map_err(|_| "bad_address")?;
+    let mut request = Request::new(Full::new(mapped(call, account, body)));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    let speaks = profile::profile(account.kind).speaks;
+    *request.headers_mut() = headers::request(speaks, &call.headers, &account.extra_headers);
+    auth::authenticate(request.headers_mut(), account, &member.secret).map_err(|_| "bad_secret")?;
+    Ok(request)
+}
+
+/// The body with the model's name as the account knows it; untouched if it knows it as asked.
+fn mapped(call: &Call, account: &Account, body: Bytes) -> Bytes {
+    match account.upstream_model(&call.model) {
+        Some(model) if model != call.model => {
+            splice::replace(&body, call.model_span.clone(), splice::json_string(model).as_bytes())
+        }
+        _ => body,
+    }
+}
+
+/// A request that cannot be written is a mistake in the account's settings.
+fn unsendable(app: &App, word: &'static str) -> Fault {
+    tracing::error!(word, now = %app.now(), "an account's settings make no request");
+    Fault::broken(word)
+}
+
+/// Limits are shown to a key only when they are its own: when it is bound to the account.
+fn limit_headers(call: &Call, member: &Member) -> LimitHeaders {
+    match call.holder.key.pool(call.service) {
+        Pool::Bound(BindingTarget::Account(id)) if id == member.account.id => LimitHeaders::Pass,
+        _ => LimitHeaders::Withhold,
+    }
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.trim_start().starts_with("text/event-stream"))
+}
+
+/// Reads a refusal and judges whose fault it is.
+async fn refusal(
+    app: &App,
+    status: StatusCode,
+    upstream: &HeaderMap,
+    shown: HeaderMap,
+    body: UpstreamBody,
+) -> Result<Reply, Fault> {
+    let deadline = Instant::now() + REFUSAL_WITHIN;
+    // A refusal is judged by its status even if its body does not arrive.
+    let body = read_whole(body, deadline, REFUSAL_BYTES_MAX).await.unwrap_or_default();
+    let said = wire_error::parse(&body);
+    let message = said.as_ref().map_or("", |error| &error.message);
+    let refused = Refused { status: status.as_u16(), message, headers: upstream };
+    match judge(&refused, app.now()) {
+        Blame::Account(fault) => Err(fault),
+        Blame::Caller => Ok(Reply::Whole(WholeReply { status, headers: shown, body })),
+    }
+}
+
+async fn read_whole(
+    mut body: UpstreamBody,
+    deadline: Instant,
+    bytes_max: usize,
+) -> Result<Bytes, Fault> {
+    let mut whole: Option<Bytes> = None;
+    let mut joined = BytesMut::new();
+    loop {
+        let chunk = match timeout_at(deadline, body.chunk()).await {
+            Err(_) => return Err(Fault::timeout("answer_timeout")),
+            Ok(None) => break,
+            Ok(Some(Err(fault))) => return Err(Fault::broken(word(fault))),
+            Ok(Some(Ok(chunk))) => chunk,
+        };
+        if joined.len() + whole.as_ref().map_or(0, Bytes::len) + chunk.len() > bytes_max {
+            return Err(Fault::broken("answer_too_large"));
+        }
+        // Most answers are one chunk, which is passed on without a copy.
+        if joined.is_empty() && whole.is_none() {
+            whole = Some(chunk);
+        } else {
+            joined.extend_from_slice(&whole.take().unwrap_or_default());
+            joined.extend_from_slice(&chunk);
+        }
+    }
+    Ok(whole.unwrap_or_else(|| joined.freeze()))
+}
+
+/// Reads a stream until its first content, its end, or as much as is held back.
+async fn read_to_content(
+    app: &App,
+    upstream: &HeaderMap,
+    shown: HeaderMap,
+    mut body: UpstreamBody,
+    meter: &mut Meter,
+    idle: Duration,
+) -> Result<Reply, Fault> {
+    let mut framer = SseFramer::new(EVENT_BYTES_MAX);
+    let mut held = Vec::new();
+    let mut held_bytes = 0;
+    loop {
+        let chunk = match timeout_at(Instant::now() + idle, body.chunk()).await {
+            Err(_) => return Err(Fault::timeout("stream_idle")),
+            Ok(None) => return Err(Fault::broken("cut_before_content")),
+            Ok(Some(Err(fault))) => return Err(Fault::broken(word(fault))),
+            Ok(Some(Ok(chunk))) => chunk,
+        };
+        let batch = framer.push(chunk).map_err(|_| Fault::broken("event_too_large"))?;
+        let progress = observe(meter, &batch);
+        if let Progress::GaveUp(error) = &progress {
+            // Nothing was passed on yet: whose fault it is decides whether this is.
+            let status = status_of_kind(&error.kind);
+            let refused = Refused { status, message: &error.message, headers: upstream };
+            if let Blame::Account(fault) = judge(&refused, app.now()) {
+                return Err(fault);
+            }
+        }
+        held_bytes += batch.raw().len();
+        held.push(batch.raw());
+        let ended = matches!(progress, Progress::Whole | Progress::GaveUp(_));
+        if ended || matches!(progress, Progress::Content) || held_bytes > HELD_BACK_MAX {
+            return Ok(Reply::Stream(StreamHead { headers: shown, held, framer, body, progress }));
+        }
+    }
+}
+
+/// How far a stream has come with a batch of events.
+#[derive(Debug)]
+pub(super) enum Progress {
+    /// Nothing of the answer yet.
+    Preamble,
+    /// Part of the answer.
+    Content,
+    /// The answer is whole.
+    Whole,
+    /// The upstream gave up, and said why.
+    GaveUp(ErrorBody),
+}
+
+/// Meters a batch.
+pub(super) fn observe(meter: &mut Meter, batch: &Batch) -> Progress {
+    let mut progress = Progress::Preamble;
+    for event in batch.events() {
+        match meter.observe(&event) {
+            Phase::Preamble => {}
+            Phase::Content => progress = Progress::Content,
+            Phase::Terminal => return Progress::Whole,
+            Phase::Error(error) => return Progress::GaveUp(error),
+        }
+    }
+    progress
+}
+
+/// The word of a body's fault.
+pub(super) const fn word(fault: BodyFault) -> &'static str {
+    match fault {
+        BodyFault::Broken => "connection_broken",
+        BodyFault::NotGzip => "not_gzip",
+    }
+}

@@ -1,0 +1,389 @@
+//! What happened to a call, settled exactly once: by its end, or by being dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use relay_core::account::Account;
+use relay_core::event::Event;
+use relay_core::id::AccountId;
+use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome, TokenUsage};
+use relay_store::journal::{Entry, Position};
+use relay_store::slots::Slot;
+use relay_upstream::fault::Fault;
+use relay_wire::anthropic::meter::{Meter, Metered};
+use tokio::time::Instant;
+
+use super::{Call, Endpoint};
+use crate::app::{App, random};
+use crate::client_id::user_agent;
+use crate::failure::{Busy, Failure};
+use crate::roster::{Member, Probe};
+
+/// The status of a call whose client left before it was answered, as nginx logs it.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// A call in progress: who serves it, what it has used, and how it is written down.
+///
+/// Dropping it without [`Ledger::settle`] means that the client left (or that the program is
+/// stopping): it is then settled from what the stream had said.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    app: Arc<App>,
+    call: Call,
+    meter: Meter,
+    attempts: Vec<Attempt>,
+    current: Option<Current>,
+    first_byte: Option<Duration>,
+    upstream_time: Duration,
+    state: State,
+}
+
+/// The attempt under way.
+#[derive(Debug)]
+struct Current {
+    member: Arc<Member>,
+    started: Instant,
+    status: Option<u16>,
+    broke: Option<&'static str>,
+    _slot: Slot,
+    _probe: Option<Probe>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Settled without a record: nothing was asked of anyone, or nothing that is billed.
+    Settled,
+    Recorded,
+}
+
+/// How a call ended, and what the client was told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    /// How.
+    pub(super) outcome: Outcome,
+    /// The status that the client got.
+    pub(super) status: u16,
+}
+
+impl Ledger {
+    /// Opens the ledger of a call.
+    pub(super) fn new(app: Arc<App>, call: Call) -> Self {
+        Self {
+            app,
+            call,
+            meter: Meter::default(),
+            attempts: Vec::new(),
+            current: None,
+            first_byte: None,
+            upstream_time: Duration::ZERO,
+            state: State::Open,
+        }
+    }
+
+    /// The call.
+    pub(super) fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// What calls share.
+    pub(super) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// The meter of the answer.
+    pub(super) fn meter(&mut self) -> &mut Meter {
+        &mut self.meter
+    }
+
+    /// The call, and the meter of its answer.
+    pub(super) fn parts(&mut self) -> (&Call, &mut Meter) {
+        (&self.call, &mut self.meter)
+    }
+
+    /// The account that is being asked.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.current.as_ref().map(|current| &current.member.account)
+    }
+
+    /// Whether the call is not settled yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// How many attempts were begun.
+    pub(super) fn attempts(&self) -> usize {
+        self.attempts.len() + usize::from(self.current.is_some())
+    }
+
+    /// Time spent waiting for upstreams until now.
+    pub(super) fn upstream_time(&self) -> Duration {
+        self.upstream_time
+    }
+
+    /// Whether the settled call left a usage record.
+    pub(super) fn has_record(&self) -> bool {
+        self.state == State::Recorded
+    }
+
+    /// Begins an attempt: it stands in the journal before anything is sent.
+    pub(super) fn begin(
+        &mut self,
+        member: Arc<Member>,
+        slot: Slot,
+        probe: Option<Probe>,
+    ) -> Result<(), Failure> {
+        let now = self.app.now();
+        if self.call.endpoint == Endpoint::Messages {
+            let entry = Entry::Opened(self.open_attempt(member.account.id));
+            self.app.journal.append(&entry).map_err(|error| {
+                tracing::error!(%error, call = %self.call.id, "no record can be written; the call is refused");
+                Failure::Busy(Busy::JournalFull)
+            })?;
+        }
+        member.shared.used(now);
+        self.current = Some(Current {
+            member,
+            started: Instant::now(),
+            status: None,
+            broke: None,
+            _slot: slot,
+            _probe: probe,
+        });
+        Ok(())
+    }
+
+    fn open_attempt(&self, account: AccountId) -> OpenAttempt {
+        let prices = self.app.prices.load();
+        let bill = prices.price(&relay_core::price::Bill {
+            service: self.call.service,
+            asked: &self.call.model,
+            served: "",
+            usage: &self.call.reserved,
+            service_tier: "",
+            speed: "",
+            at: self.call.at,
+        });
+        OpenAttempt {
+            call: self.call.id,
+            key: self.call.holder.key.id,
+            account,
+            model: self.call.model.clone(),
+            at: self.call.at,
+            number: u32::try_from(self.attempts() + 1).unwrap_or(u32::MAX),
+            reserved: self.call.reserved,
+            reserved_cost: bill.cost,
+            priced_by: bill.by,
+        }
+    }
+
+    /// Takes note that the answer under way broke off.
+    pub(super) fn broke(&mut self, why: &'static str) {
+        if let Some(current) = &mut self.current {
+            current.broke = Some(why);
+        }
+    }
+
+    /// Ends the attempt for a fault of its account, which rests for it.
+    pub(super) fn fault(&mut self, fault: &Fault) {
+        let Some(current) = self.current.take() else { return };
+        self.upstream_time += current.started.elapsed();
+        let now = self.app.now();
+        let [jitter] = random();
+        let account = current.member.account.id;
+        let rest = current.member.shared.rest(&fault.evidence, now, jitter);
+        tracing::warn!(
+            call = %self.call.id,
+            account = %current.member.account.name,
+            fault = fault.word,
+            status = fault.status,
+            rests_ms = rest.until.since(now).as_millis(),
+            stated = rest.stated,
+            "an attempt failed"
+        );
+        self.app
+            .outbox
+            .emit(Event::AccountRested { account, until: rest.until, cause: rest.cause }, now);
+        self.meter = Meter::default();
+        self.attempts.push(Attempt {
+            fault: Some(fault.word.to_owned()),
+            status: fault.status,
+            maybe_billed: fault.maybe_billed,
+            ..self.attempt_of(&current)
+        });
+    }
+
+    /// Takes note that the account answers: its rests are over and the conversation stays with it.
+    pub(super) fn account_answers(&mut self, status: StatusCode, keep_pin: KeepPin) {
+        self.first_byte = Some(self.call.started.elapsed());
+        let Some(current) = &mut self.current else { return };
+        current.status = Some(status.as_u16());
+        self.upstream_time += current.started.elapsed();
+        let now = self.app.now();
+        let account = current.member.account.id;
+        if current.member.shared.answered(&self.call.model_family) {
+            self.app.outbox.emit(Event::AccountRecovered { account }, now);
+        }
+        if let (Some(session), KeepPin::No) = (self.call.session, keep_pin) {
+            self.app.pins.set(session, account, now);
+        }
+    }
+
+    fn attempt_of(&self, current: &Current) -> Attempt {
+        let millis = current.started.elapsed().as_millis();
+        let into_call = current.started.duration_since(self.call.started);
+        Attempt {
+            account: current.member.account.id,
+            at: self.call.at.plus(into_call),
+            millis: u64::try_from(millis).unwrap_or(u64::MAX),
+            status: current.status,
+            fault: current.broke.map(str::to_owned),
+            maybe_billed: false,
+        }
+    }
+
+    /// Settles from what the meter saw. Returns where the record stands in the journal.
+    pub(super) fn settle(&mut self, end: End) -> Option<Position> {
+        let mut metered = self.meter.metered();
+        if !self.meter.input_known() {
+            let reserved = self.call.reserved;
+            metered.usage = TokenUsage { output: metered.usage.output, ..reserved };
+        }
+        self.settle_metered(end, metered)
+    }
+
+    /// Settles at what the call was expected to use: the answer is unknown.
+    pub(super) fn settle_reserved(&mut self, end: End) -> Option<Position> {
+        let usage = self.call.reserved;
+        self.settle_metered(end, Metered { usage, ..unstated(Exactness::Reserved) })
+    }
+
+    /// Settles at nothing: the upstream refused, and billed nothing.
+    pub(super) fn settle_free(&mut self, end: End) -> Option<Position> {
+        self.settle_metered(end, unstated(Exactness::Exact))
+    }
+
+    /// Settles at `metered`. The record stands in the journal when this returns.
+    pub(super) fn settle_metered(&mut self, end: End, metered: Metered) -> Option<Position> {
+        if self.state != State::Open {
+            return None;
+        }
+        self.state = State::Settled;
+        if let Some(current) = self.current.take() {
+            self.attempts.push(self.attempt_of(&current));
+        }
+        // Without an attempt nothing was asked of anyone: that is a refusal, counted elsewhere.
+        let account = self.attempts.last()?.account;
+        if self.call.endpoint == Endpoint::CountTokens {
+            return None;
+        }
+        self.state = State::Recorded;
+        let record = self.record(account, end, metered);
+        self.log(&record);
+        self.app.bookkeeping.settle(&self.app.journal, record)
+    }
+
+    fn record(&mut self, account: AccountId, end: End, metered: Metered) -> CallRecord {
+        let priced = self.app.prices.load().price(&relay_core::price::Bill {
+            service: self.call.service,
+            asked: &self.call.model,
+            served: &metered.model_served,
+            usage: &metered.usage,
+            service_tier: &metered.service_tier,
+            speed: &metered.speed,
+            at: self.call.at,
+        });
+        CallRecord {
+            call: self.call.id,
+            key: self.call.holder.key.id,
+            account,
+            at: self.call.at,
+            path: self.call.path.clone(),
+            model_asked: self.call.model.clone(),
+            model_served: metered.model_served,
+            client: self.call.client.to_owned(),
+            session: self.call.session,
+            streamed: self.call.streamed,
+            status: end.status,
+            outcome: end.outcome,
+            usage: metered.usage,
+            exactness: metered.exactness,
+            cost: priced.cost,
+            priced_by: priced.by,
+            service_tier: metered.service_tier,
+            speed: metered.speed,
+            first_byte_millis: self.first_byte.map(millis),
+            total_millis: millis(self.call.started.elapsed()),
+            attempts: std::mem::take(&mut self.attempts),
+        }
+    }
+
+    /// The log line of a call: never content, never a secret.
+    fn log(&self, record: &CallRecord) {
+        let account = self.app.roster.find(record.account);
+        tracing::info!(
+            target: "call",
+            call = %record.call,
+            key = %self.call.holder.key.name,
+            client = record.client,
+            user_agent = user_agent(&self.call.headers),
+            address = %self.call.address,
+            path = record.path,
+            model = record.model_asked,
+            account = account.as_ref().map_or("", |member| &member.account.name),
+            status = record.status,
+            outcome = record.outcome.as_str(),
+            attempts = record.attempts.len(),
+            input = record.usage.input,
+            output = record.usage.output,
+            cache_read = record.usage.cache_read,
+            cache_write = record.usage.cache_write(),
+            cost_usd = %record.cost.to_usd_string(),
+            first_byte_ms = record.first_byte_millis,
+            total_ms = record.total_millis,
+            "served"
+        );
+    }
+}
+
+/// Whether the conversation's pin stays where it is although another account answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeepPin {
+    /// Its account was only busy.
+    Yes,
+    /// It follows the answer.
+    No,
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if self.state != State::Open {
+            return;
+        }
+        let stopping = self.app.shutdown.is_ending();
+        let outcome = if stopping { Outcome::Shutdown } else { Outcome::ClientLeft };
+        let status = if self.first_byte.is_some() { 200 } else { CLIENT_CLOSED_REQUEST };
+        let end = End { outcome, status };
+        // A stream is settled from what it had said; of a unary answer nothing is known.
+        if self.call.streamed {
+            self.settle(end);
+        } else {
+            self.settle_reserved(end);
+        }
+    }
+}
+
+fn unstated(exactness: Exactness) -> Metered {
+    Metered {
+        usage: TokenUsage::default(),
+        exactness,
+        model_served: String::new(),
+        service_tier: String::new(),
+        speed: String::new(),
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

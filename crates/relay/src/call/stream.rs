@@ -1,0 +1,208 @@
+//! A stream on its way down: bytes as the upstream sent them, metered beside.
+//!
+//! Whole events are passed on, so that a stream that breaks off never ends within one; the event
+//! that ends the answer waits until its usage record stands in the journal.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use relay_core::usage::Outcome;
+use relay_store::journal::Position;
+use relay_wire::anthropic::error::render_event;
+use relay_wire::sse::SseFramer;
+use tokio::time::{Instant, Sleep};
+
+use super::attempt::{EVENT_BYTES_MAX, Progress, StreamHead, idle_deadline, observe, word};
+use super::ledger::{End, Ledger};
+use super::upstream_body::UpstreamBody;
+use crate::shutdown::Stage;
+
+/// How long the upstream may take to close after the answer's end.
+const LINGER: Duration = Duration::from_secs(5);
+
+type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The body of a streamed answer.
+pub(super) struct Passing {
+    ledger: Ledger,
+    upstream: Option<Upstream>,
+    queue: VecDeque<Bytes>,
+    /// Until the record of the answer is as durable as was asked for, nothing more is sent.
+    durable: Option<Wait>,
+    ending: Wait,
+}
+
+/// The upstream's side, until it is done.
+struct Upstream {
+    body: UpstreamBody,
+    framer: SseFramer,
+    idle: Idle,
+}
+
+/// A deadline that moves with every chunk; its timer is touched only when it fires.
+struct Idle {
+    span: Duration,
+    last: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Idle {
+    fn new(span: Duration) -> Self {
+        let last = Instant::now();
+        Self { span, last, timer: Box::pin(tokio::time::sleep_until(last + span)) }
+    }
+
+    fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let deadline = self.last + self.span;
+            if deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl Passing {
+    /// Goes on with a stream whose beginning was read.
+    pub(super) fn new(head: StreamHead, ledger: Ledger) -> Self {
+        let idle = ledger
+            .account()
+            .map_or(LINGER, |account| idle_deadline(account, &ledger.app().settings.calls));
+        let mut passing = Self {
+            ending: Box::pin(ledger.app().shutdown.reached(Stage::Ending)),
+            queue: head.held.into_iter().filter(|chunk| !chunk.is_empty()).collect(),
+            upstream: Some(Upstream {
+                body: head.body,
+                framer: head.framer,
+                idle: Idle::new(idle),
+            }),
+            durable: None,
+            ledger,
+        };
+        passing.progressed(&head.progress);
+        passing
+    }
+
+    /// Settles the call if its answer has come to an end.
+    fn progressed(&mut self, progress: &Progress) {
+        let end = |outcome| End { outcome, status: 200 };
+        let written = match progress {
+            Progress::Preamble | Progress::Content => return,
+            Progress::Whole => self.ledger.settle(end(Outcome::Completed)),
+            Progress::GaveUp(_) if self.ledger.meter().content_seen() => {
+                self.ledger.broke("error_event");
+                self.ledger.settle(end(Outcome::Cut))
+            }
+            Progress::GaveUp(_) => self.ledger.settle_free(end(Outcome::Rejected)),
+        };
+        self.await_durable(written);
+        if let Some(upstream) = &mut self.upstream {
+            upstream.idle = Idle::new(LINGER);
+        }
+    }
+
+    fn await_durable(&mut self, written: Option<Position>) {
+        if let Some(position) = written.filter(|_| self.ledger.app().waits_for_disk()) {
+            let app = self.ledger.app().clone();
+            self.durable = Some(Box::pin(async move { app.until_durable(position).await }));
+        }
+    }
+
+    fn take(&mut self, chunk: Bytes) {
+        let Some(upstream) = &mut self.upstream else { return };
+        upstream.idle.last = Instant::now();
+        match upstream.framer.push(chunk) {
+            Ok(batch) => {
+                let progress = observe(self.ledger.meter(), &batch);
+                self.progressed(&progress);
+                if !batch.raw().is_empty() {
+                    self.queue.push_back(batch.raw());
+                }
+            }
+            Err(_) => self.break_off("event_too_large", Outcome::Cut),
+        }
+    }
+
+    /// The upstream closed. What it left unfinished is passed on only if the answer is whole.
+    fn closed(&mut self) {
+        let Some(Upstream { framer, .. }) = self.upstream.take() else { return };
+        let tail = framer.finish();
+        if self.ledger.is_open() {
+            // Some hosts forget the blank line after the last event.
+            let mut last = SseFramer::new(EVENT_BYTES_MAX);
+            if let Ok(batch) = last.push(Bytes::from([&tail[..], b"\n\n"].concat())) {
+                let progress = observe(self.ledger.meter(), &batch);
+                self.progressed(&progress);
+            }
+        }
+        if self.ledger.is_open() {
+            self.break_off("cut", Outcome::Cut);
+        } else if !tail.is_empty() {
+            self.queue.push_back(tail);
+        }
+    }
+
+    /// Ends an answer that will not be whole: settled, and said in the client's protocol.
+    fn break_off(&mut self, why: &'static str, outcome: Outcome) {
+        self.upstream = None;
+        if !self.ledger.is_open() {
+            return;
+        }
+        self.ledger.broke(why);
+        let written = self.ledger.settle(End { outcome, status: 200 });
+        self.await_durable(written);
+        let (kind, message) = match (outcome, why) {
+            (Outcome::Shutdown, _) => ("overloaded_error", "the relay is stopping; ask again"),
+            (_, "stream_idle") => ("timeout_error", "the provider stopped sending"),
+            _ => ("api_error", "the provider broke off its answer"),
+        };
+        let id = self.ledger.call().id.to_string();
+        self.queue.push_back(render_event(kind, message, &id));
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(wait) = &mut self.durable {
+                std::task::ready!(wait.as_mut().poll(cx));
+                self.durable = None;
+            }
+            if let Some(chunk) = self.queue.pop_front() {
+                return Poll::Ready(Some(chunk));
+            }
+            let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
+            match upstream.body.poll_chunk(cx) {
+                Poll::Ready(Some(Ok(chunk))) => self.take(chunk),
+                Poll::Ready(Some(Err(fault))) => self.break_off(word(fault), Outcome::Cut),
+                Poll::Ready(None) => self.closed(),
+                Poll::Pending => {
+                    if upstream.idle.poll_passed(cx).is_ready() {
+                        self.break_off("stream_idle", Outcome::Cut);
+                    } else if self.ending.as_mut().poll(cx).is_ready() {
+                        self.break_off("shutdown", Outcome::Shutdown);
+                    } else {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Body for Passing {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.get_mut().poll_chunk(cx).map(|chunk| chunk.map(|bytes| Ok(Frame::data(bytes))))
+    }
+}

@@ -1,0 +1,92 @@
+//! The body of an upstream's answer, unpacked if it came packed although that was declined.
+
+use std::io::Write;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+/// An upstream's body as plain bytes.
+pub(super) struct UpstreamBody {
+    incoming: Incoming,
+    unpacker: Option<Box<flate2::write::MultiGzDecoder<Vec<u8>>>>,
+}
+
+/// A body that cannot be read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum BodyFault {
+    /// The connection broke.
+    #[error("the upstream's answer broke off")]
+    Broken,
+    /// It is packed, but not as it says.
+    #[error("the upstream's answer is not the gzip that it claims to be")]
+    NotGzip,
+}
+
+/// A packing that the relay cannot undo.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the upstream packed its answer in a way that was not asked for")]
+pub(super) struct UnknownPacking;
+
+impl UpstreamBody {
+    /// Reads a body whose packing the headers state.
+    pub(super) fn new(headers: &HeaderMap, incoming: Incoming) -> Result<Self, UnknownPacking> {
+        let packing = headers.get(CONTENT_ENCODING).map_or(&b"identity"[..], |it| it.as_bytes());
+        let unpacker = match packing {
+            b"identity" | b"" => None,
+            b"gzip" | b"x-gzip" => Some(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
+            _ => return Err(UnknownPacking),
+        };
+        Ok(Self { incoming, unpacker })
+    }
+
+    /// The next bytes; `None` is the end. Never an empty chunk.
+    pub(super) fn poll_chunk(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, BodyFault>>> {
+        loop {
+            let frame = std::task::ready!(Pin::new(&mut self.incoming).poll_frame(cx));
+            let chunk = match frame {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.unpack(data),
+                    Err(_trailers) => continue,
+                },
+                Some(Err(_)) => Err(BodyFault::Broken),
+                None => match self.finish() {
+                    Ok(rest) if rest.is_empty() => return Poll::Ready(None),
+                    rest => rest,
+                },
+            };
+            match chunk {
+                Ok(chunk) if chunk.is_empty() => {}
+                chunk => return Poll::Ready(Some(chunk)),
+            }
+        }
+    }
+
+    /// The next bytes; `None` is the end.
+    pub(super) async fn chunk(&mut self) -> Option<Result<Bytes, BodyFault>> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    fn unpack(&mut self, data: Bytes) -> Result<Bytes, BodyFault> {
+        let Some(unpacker) = &mut self.unpacker else { return Ok(data) };
+        unpacker
+            .write_all(&data)
+            .and_then(|()| unpacker.flush())
+            .map_err(|_| BodyFault::NotGzip)?;
+        Ok(Bytes::from(std::mem::take(unpacker.get_mut())))
+    }
+
+    fn finish(&mut self) -> Result<Bytes, BodyFault> {
+        match self.unpacker.take() {
+            None => Ok(Bytes::new()),
+            Some(unpacker) => unpacker.finish().map(Bytes::from).map_err(|_| BodyFault::NotGzip),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! A stream whose upstream takes long: its client gets a sign of life meanwhile.
+//!
+//! The sign commits the status 200 but is no content: attempts go on, and if all fail, the client
+//! gets its protocol's error event.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use relay_core::protocol::Family;
+use relay_wire::anthropic::error::{self, PING, kind_of_status, render_event};
+use tokio::time::Sleep;
+
+use super::answer::settle_whole;
+use super::attempt::Reply;
+use super::ledger::Ledger;
+use super::stream::Passing;
+use crate::failure::Unserved;
+
+/// The attempts of a call, still under way.
+pub(super) type Running = Pin<Box<dyn Future<Output = Result<(Reply, Ledger), Unserved>> + Send>>;
+
+/// The body of a streamed answer that has not begun upstream.
+pub(super) struct Waiting {
+    state: State,
+    family: Family,
+    request_id: String,
+}
+
+enum State {
+    Running { running: Running, timer: Pin<Box<Sleep>>, every: Duration },
+    Passing(Box<Passing>),
+    Last(Bytes),
+    Done,
+}
+
+impl Waiting {
+    /// Waits on, with a sign of life at once and then after every span of `every`.
+    pub(super) fn new(
+        running: Running,
+        every: Duration,
+        family: Family,
+        request_id: String,
+    ) -> Self {
+        let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Self { state: State::Running { running, timer, every }, family, request_id }
+    }
+
+    fn decided(&self, outcome: Result<(Reply, Ledger), Unserved>) -> State {
+        match outcome {
+            Ok((Reply::Stream(head), ledger)) => {
+                State::Passing(Box::new(Passing::new(head, ledger)))
+            }
+            Ok((Reply::Whole(reply), mut ledger)) => {
+                settle_whole(&mut ledger, &reply);
+                let said = error::parse(&reply.body);
+                let status = reply.status.as_u16();
+                let (kind, message) = match &said {
+                    Some(error) => (error.kind.as_str(), error.message.as_str()),
+                    None => (kind_of_status(status), "the provider did not answer with a stream"),
+                };
+                State::Last(render_event(kind, message, &self.request_id))
+            }
+            Err(unserved) => {
+                let face = unserved.failure.face(self.family);
+                let kind = kind_of_status(face.status.as_u16());
+                State::Last(render_event(kind, &face.message, &self.request_id))
+            }
+        }
+    }
+}
+
+impl Body for Waiting {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.state {
+                State::Running { running, timer, every } => {
+                    if let Poll::Ready(outcome) = running.as_mut().poll(cx) {
+                        this.state = this.decided(outcome);
+                        continue;
+                    }
+                    std::task::ready!(timer.as_mut().poll(cx));
+                    timer.as_mut().reset(tokio::time::Instant::now() + *every);
+                    return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(PING)))));
+                }
+                State::Passing(passing) => return Pin::new(passing.as_mut()).poll_frame(cx),
+                State::Last(_) => {
+                    let State::Last(event) = std::mem::replace(&mut this.state, State::Done) else {
+                        return Poll::Ready(None);
+                    };
+                    return Poll::Ready(Some(Ok(Frame::data(event))));
+                }
+                State::Done => return Poll::Ready(None),
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The command line: what it understands, and how a command ends.
+
+mod account;
+mod admin;
+mod context;
+mod group;
+mod health;
+mod key;
+mod later;
+mod owner;
+mod price;
+mod secret;
+mod serve;
+mod terminal;
+mod usage;
+mod when;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::cli::context::Context;
+
+/// Wrong use of the program.
+const MISUSED: u8 = 2;
+
+/// A self-hosted relay: your AI accounts behind one address, and a key for each of your people.
+#[derive(Debug, Parser)]
+#[command(name = "crs", version)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+struct Global {
+    /// Where the relay keeps its data [default: DATA_DIR, else ./data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Print one JSON value instead of text
+    #[arg(long, global = true)]
+    json: bool,
+    /// Language of texts: en
+    #[arg(long, global = true, value_name = "LANG", value_parser = later::language)]
+    lang: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the relay
+    Serve(serve::Serve),
+    /// Upstream accounts
+    #[command(subcommand, arg_required_else_help = true)]
+    Account(account::AccountCommand),
+    /// Groups of accounts
+    #[command(subcommand, arg_required_else_help = true)]
+    Group(group::GroupCommand),
+    /// Keys for people and tools
+    #[command(subcommand, arg_required_else_help = true)]
+    Key(key::KeyCommand),
+    /// What was used, in calls, tokens and dollars
+    Usage(usage::Usage),
+    /// Prices of models
+    #[command(subcommand, arg_required_else_help = true)]
+    Price(price::PriceCommand),
+    /// Who may sign in to the admin page
+    #[command(subcommand, arg_required_else_help = true)]
+    Admin(admin::AdminCommand),
+    /// Ask the running relay whether it is well
+    Health,
+}
+
+/// The program was used in a way that it does not understand.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misuse(String);
+
+/// Runs one command and tells how the process ends: 0 done, 1 refused or failed, 2 wrong use.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut command = later::add_to(Cli::command());
+    let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
+        later::refuse(&mut command, &matches)?;
+        Cli::from_arg_matches(&matches)
+    });
+    let done = match parsed {
+        Ok(Cli { command: Some(command), global }) => dispatch(command, &global).await,
+        Ok(Cli { command: None, .. }) => terminal::write(&command.render_help().to_string()),
+        Err(error) => {
+            // Nothing is left to complain to if this fails.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(MISUSED));
+        }
+    };
+    done.unwrap_or_else(|error| {
+        let _ = writeln!(std::io::stderr().lock(), "error: {error:#}");
+        if error.is::<Misuse>() { ExitCode::from(MISUSED) } else { ExitCode::FAILURE }
+    })
+}
+
+async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(serve) => serve.run(global).await,
+        Command::Health => health::run(global).await,
+        Command::Account(account) => account.run(&Context::open(global).await?).await,
+        Command::Group(group) => group.run(&Context::open(global).await?).await,
+        Command::Key(key) => key.run(&Context::open(global).await?).await,
+        Command::Usage(usage) => usage.run(&Context::open(global).await?).await,
+        Command::Price(price) => price.run(&Context::open(global).await?).await,
+        Command::Admin(admin) => admin.run(&Context::open(global).await?).await,
+    }
+}
+
+/// The account, group or key that a command is about.
+#[derive(Debug, Args)]
+struct Which {
+    /// Its id or name
+    #[arg(value_name = "ID_OR_NAME")]
+    id_or_name: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        later::add_to(Cli::command()).debug_assert();
+    }
+
+    #[test]
+    fn every_level_has_help() {
+        fn check(command: &clap::Command) {
+            assert!(command.get_about().is_some(), "{} says nothing", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+        check(&later::add_to(Cli::command()));
+    }
+}

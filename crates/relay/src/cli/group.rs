@@ -1,0 +1,74 @@
+//! `crs group`: groups of accounts.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::cli::Which;
+use crate::cli::context::Context;
+use crate::cli::terminal::{Column, table};
+use crate::verbs::group::{self, GroupView};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum GroupCommand {
+    /// Make a group
+    Add {
+        /// Name of the group; unique
+        #[arg(value_name = "NAME", required_unless_present = "name_flag")]
+        name: Option<String>,
+        /// The same as a flag
+        #[arg(long = "name", value_name = "NAME", id = "name_flag", conflicts_with = "name")]
+        name_flag: Option<String>,
+    },
+    /// List the groups
+    List,
+    /// Remove a group; its accounts stay
+    Remove(Which),
+    /// Put an account into a group
+    Join(Member),
+    /// Take an account out of a group
+    Leave(Member),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Member {
+    /// The group's id or name
+    group: String,
+    /// The account's id or name
+    account: String,
+}
+
+impl GroupCommand {
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let (store, now) = (&context.store, context.now);
+        let id = match self {
+            Self::List => {
+                let groups = group::list(store).await?;
+                return context.form.answer(&groups, |groups| text(groups, context));
+            }
+            Self::Remove(which) => {
+                let id = group::remove(store, &which.id_or_name, now).await?;
+                let removed = json!({"id": id, "removed": true});
+                return context.form.answer(&removed, |_| format!("removed {id}"));
+            }
+            Self::Add { name, name_flag } => {
+                group::add(store, &name.or(name_flag).unwrap_or_default(), now).await?
+            }
+            Self::Join(it) => group::join(store, &it.group, &it.account, now).await?,
+            Self::Leave(it) => group::leave(store, &it.group, &it.account, now).await?,
+        };
+        let shown = group::show(store, &id.to_string()).await?;
+        context.form.answer(&shown, |group| text(std::slice::from_ref(group), context))
+    }
+}
+
+fn text(groups: &[GroupView], context: &Context) -> String {
+    let columns = ["id", "name", "accounts", "made"].map(Column::Words);
+    let row = |group: &GroupView| {
+        let accounts = group.accounts.join(", ");
+        let made = context.time(Some(group.created_at));
+        vec![group.id.to_string(), group.name.clone(), accounts, made]
+    };
+    table(&columns, groups.iter().map(row).collect(), "no groups yet: crs group add NAME")
+}

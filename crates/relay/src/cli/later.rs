@@ -1,0 +1,220 @@
+//! What the contract promises and later versions bring: understood today, and said so when used.
+
+use clap::builder::ValueParser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, Error};
+
+use relay_core::account::AccountKind;
+
+/// What every part that is not built answers.
+const NOT_BUILT: &str = "not built yet: arrives with a later version";
+
+/// What arrives below one command.
+struct Later {
+    /// The command's path.
+    under: &'static [&'static str],
+    /// Commands below it.
+    commands: &'static [&'static str],
+    /// Flags of it.
+    flags: &'static [&'static str],
+}
+
+const TABLE: &[Later] = &[
+    Later {
+        under: &[],
+        commands: &[
+            "demo",
+            "top",
+            "import",
+            "backup",
+            "restore",
+            "rotate-master-key",
+            "doctor",
+            "install",
+            "start",
+            "stop",
+            "restart",
+            "status",
+            "logs",
+            "update",
+            "uninstall",
+        ],
+        flags: &[],
+    },
+    Later { under: &["account"], commands: &["login", "export", "import"], flags: &[] },
+    Later { under: &["account", "add"], commands: &[], flags: ACCOUNT_FLAGS },
+    Later { under: &["account", "set"], commands: &[], flags: ACCOUNT_FLAGS },
+    Later { under: &["key"], commands: &["renew", "rotate", "restore"], flags: &[] },
+    Later { under: &["key", "add"], commands: &[], flags: KEY_FLAGS },
+    Later { under: &["key", "set"], commands: &[], flags: KEY_FLAGS },
+    Later { under: &["price"], commands: &["refresh"], flags: &[] },
+    Later { under: &["admin"], commands: &["add-token"], flags: &[] },
+];
+
+const ACCOUNT_FLAGS: &[&str] = &["token-url", "proxy", "clients"];
+
+const KEY_FLAGS: &[&str] = &[
+    "requests",
+    "tokens",
+    "cost",
+    "window",
+    "daily-cost",
+    "weekly-cost",
+    "weekly-reset",
+    "monthly-cost",
+    "total-cost",
+    "family-budget",
+    "concurrency",
+    "queue",
+    "allow-model",
+    "deny-model",
+    "client",
+    "service",
+    "allow-ip",
+    "max-output-tokens",
+    "max-body",
+    "map",
+    "fallback",
+    "expires-after-first-use",
+];
+
+const KINDS: &[&str] = &[
+    "claude-oauth",
+    "openai-oauth",
+    "openai-api",
+    "gemini-oauth",
+    "gemini-api",
+    "azure-openai",
+    "bedrock",
+    "vertex",
+];
+
+/// Teaches the program what it cannot do yet.
+pub(super) fn add_to(command: Command) -> Command {
+    TABLE.iter().fold(command, |command, later| at(command, later.under, &|it| later.extend(it)))
+}
+
+/// Refuses, in words, what is not built.
+pub(super) fn refuse(command: &mut Command, matches: &ArgMatches) -> Result<(), Error> {
+    match used(matches) {
+        Some(what) => {
+            Err(command.error(ErrorKind::InvalidSubcommand, format!("{what} is {NOT_BUILT}")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Reads the kind of an account.
+pub(super) fn account_kind() -> ValueParser {
+    ValueParser::new(|text: &str| match AccountKind::from_name(text) {
+        Some(kind) => Ok(kind),
+        None if KINDS.contains(&text) => Err(NOT_BUILT.to_owned()),
+        None => {
+            let kinds: Vec<_> = AccountKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            Err(format!("the kinds of accounts are: {}", kinds.join(", ")))
+        }
+    })
+}
+
+/// Reads the language of texts.
+pub(super) fn language(text: &str) -> Result<String, String> {
+    match text {
+        "en" => Ok(text.to_owned()),
+        "zh" | "zh-CN" | "zh_CN" => Err(NOT_BUILT.to_owned()),
+        _ => Err("the languages are en and zh".to_owned()),
+    }
+}
+
+impl Later {
+    fn extend(&self, mut command: Command) -> Command {
+        for name in self.commands {
+            let rest = Arg::new("rest").num_args(0..).trailing_var_arg(true).hide(true);
+            let later = Command::new(*name).about(format!("({NOT_BUILT})")).hide(true);
+            command = command.subcommand(later.arg(rest.allow_hyphen_values(true)));
+        }
+        for name in self.flags {
+            let flag = Arg::new(*name).long(*name).action(ArgAction::Append).num_args(0..=1);
+            command = command.arg(flag.allow_hyphen_values(true).hide(true));
+        }
+        let flags = self.flags.iter().map(|flag| format!("--{flag}"));
+        let names: Vec<_> = self.commands.iter().map(ToString::to_string).chain(flags).collect();
+        command.after_help(format!("With later versions: {}", names.join(", ")))
+    }
+}
+
+/// Changes the command at the end of `path`.
+fn at(command: Command, path: &[&str], change: &dyn Fn(Command) -> Command) -> Command {
+    match path.split_first() {
+        None => change(command),
+        Some((first, rest)) => command.mut_subcommand(first, |below| at(below, rest, change)),
+    }
+}
+
+/// What was used of the table: a command by its path, or a flag.
+fn used(mut matches: &ArgMatches) -> Option<String> {
+    let mut path: Vec<&str> = Vec::new();
+    loop {
+        let here = TABLE.iter().find(|later| later.under == path.as_slice());
+        let flags = here.map_or(&[][..], |later| later.flags);
+        let given = |flag: &&&str| matches.value_source(flag) == Some(ValueSource::CommandLine);
+        if let Some(flag) = flags.iter().find(given) {
+            return Some(format!("--{flag}"));
+        }
+        let (name, below) = matches.subcommand()?;
+        path.push(name);
+        if here.is_some_and(|later| later.commands.contains(&name)) {
+            return Some(path.join(" "));
+        }
+        matches = below;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::CommandFactory;
+
+    fn refusal(line: &str) -> Option<String> {
+        let words = ["crs"].into_iter().chain(line.split(' '));
+        let parsed = add_to(Cli::command()).try_get_matches_from(words);
+        match parsed {
+            Ok(matches) => used(&matches),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn what_is_promised_is_understood_and_refused() {
+        let refused = |line: &str| refusal(line).unwrap_or_else(|| panic!("{line} passes"));
+        assert_eq!(refused("demo"), "demo");
+        assert_eq!(refused("import claude-relay-service /data --dry-run"), "import");
+        assert_eq!(refused("key rotate lena --json"), "key rotate");
+        assert_eq!(refused("key add --name lena --requests 5 --window 5h"), "--requests");
+        assert_eq!(refused("key add --name lena --fallback"), "--fallback");
+        assert_eq!(refused("account set main --proxy socks5://host"), "--proxy");
+        assert!(refused("account add --name a --kind openai-oauth").contains(NOT_BUILT));
+        assert!(refused("--lang zh usage").contains(NOT_BUILT));
+        assert!(refused("key add").contains("--name"));
+    }
+
+    #[test]
+    fn what_is_built_passes() {
+        for line in ["key add --name lena --count 3", "account list --json", "serve --port 0"] {
+            assert_eq!(refusal(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn no_row_of_the_table_is_built_already() {
+        for later in TABLE {
+            let root = Cli::command();
+            let below = |command: &Command, name: &&str| command.find_subcommand(name).cloned();
+            let command = later.under.iter().try_fold(root, |it, name| below(&it, name));
+            let command = command.expect("a path of commands");
+            let built = later.commands.iter().find(|name| command.find_subcommand(name).is_some());
+            assert_eq!(built, None);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Secrets come by stdin, from a file, from a variable or by a prompt, never as an argument:
+//! arguments stand in process lists and shell histories.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::Context as _;
+use clap::Args;
+use relay_core::secret::Secret;
+
+use crate::cli::Misuse;
+
+/// The longest secret, in bytes.
+const SECRET_BYTES_MAX: u64 = 64 * 1_024;
+
+/// Where the secret of an account comes from.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct SecretSource {
+    /// Read the secret from standard input
+    #[arg(long = "secret-stdin")]
+    stdin: bool,
+    /// Read the secret from a file
+    #[arg(long = "secret-file", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Read the secret from this environment variable
+    #[arg(long = "secret-env", value_name = "NAME")]
+    variable: Option<String>,
+}
+
+impl SecretSource {
+    /// The secret, if a source is named.
+    pub(super) fn read(&self) -> anyhow::Result<Option<Secret>> {
+        if self.stdin {
+            return from_stdin().map(Some);
+        }
+        if let Some(path) = &self.file {
+            let file = File::open(path);
+            let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+            return trimmed(file).map(Some);
+        }
+        match &self.variable {
+            Some(name) => {
+                let text = env::var(name).with_context(|| format!("cannot read {name}"))?;
+                Ok(Some(Secret::new(text.trim())))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// The secret; without a source it is asked for on the terminal.
+    pub(super) fn read_or_ask(&self, question: &str) -> anyhow::Result<Secret> {
+        match self.read()? {
+            Some(secret) => Ok(secret),
+            None if io::stdin().is_terminal() => ask(question),
+            None => {
+                let how = "give the secret by --secret-stdin, --secret-file or --secret-env";
+                Err(Misuse(how.to_owned()).into())
+            }
+        }
+    }
+}
+
+/// All of standard input.
+pub(super) fn from_stdin() -> anyhow::Result<Secret> {
+    trimmed(io::stdin().lock())
+}
+
+fn trimmed(from: impl Read) -> anyhow::Result<Secret> {
+    let mut text = String::new();
+    from.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).context("cannot read the secret")?;
+    let whole = Secret::new(text);
+    let bytes = u64::try_from(whole.expose().len()).unwrap_or(u64::MAX);
+    anyhow::ensure!(bytes <= SECRET_BYTES_MAX, "the secret is longer than 64 KiB");
+    Ok(Secret::new(whole.expose().trim()))
+}
+
+/// Asks on the terminal, without showing what is typed.
+fn ask(question: &str) -> anyhow::Result<Secret> {
+    let _hidden = Hidden::begin()?;
+    write!(io::stderr(), "{question}: ").context("cannot ask")?;
+    let mut line = String::new();
+    io::stdin().lock().take(SECRET_BYTES_MAX).read_line(&mut line).context("cannot read")?;
+    let _ = writeln!(io::stderr());
+    let line = Secret::new(line);
+    Ok(Secret::new(line.expose().trim()))
+}
+
+/// The terminal shows what is typed again when this is dropped.
+struct Hidden;
+
+impl Hidden {
+    fn begin() -> anyhow::Result<Self> {
+        let hidden = echo("-echo").is_ok_and(|done| done);
+        anyhow::ensure!(hidden, "this terminal cannot hide what is typed: use --secret-stdin");
+        Ok(Self)
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = echo("echo");
+    }
+}
+
+/// Sets the terminal's echo by the program that every system has for it.
+fn echo(how: &str) -> io::Result<bool> {
+    let status = Command::new("stty").arg(how).stdin(Stdio::inherit()).status()?;
+    Ok(status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_read_to_the_end_and_trimmed() {
+        let secret = trimmed(" word\n\n".as_bytes()).expect("a secret");
+        assert_eq!(secret.expose(), "word");
+        assert!(trimmed(io::repeat(b'x')).is_err(), "bounded");
+        assert!(trimmed([0xff].as_slice()).is_err(), "text");
+    }
+}

@@ -1,0 +1,104 @@
+//! The one place that prints: a text for people, or one JSON value for programs.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use serde::Serialize;
+
+/// What commands print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Words and tables.
+    Text,
+    /// One JSON value.
+    Json,
+}
+
+impl Form {
+    /// Prints an answer, as JSON or as the text that `text` makes of it.
+    pub(super) fn answer<T: Serialize + ?Sized>(
+        self,
+        answer: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> anyhow::Result<ExitCode> {
+        let text = match self {
+            Self::Text => text(answer),
+            Self::Json => serde_json::to_string_pretty(answer).context("cannot write JSON")?,
+        };
+        write(&text)
+    }
+}
+
+/// Prints a text as lines of its own. Whoever stops listening has read enough.
+pub(super) fn write(text: &str) -> anyhow::Result<ExitCode> {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// A column of a table.
+pub(super) enum Column {
+    /// Words, to the left.
+    Words(&'static str),
+    /// Numbers, to the right.
+    Number(&'static str),
+}
+
+/// A plain table; without rows, the words that say so.
+pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>, nothing: &str) -> String {
+    if rows.is_empty() {
+        return nothing.to_owned();
+    }
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header(columns.iter().map(|column| match column {
+        Column::Words(name) | Column::Number(name) => *name,
+    }));
+    table.add_rows(rows);
+    for (index, column) in columns.iter().enumerate() {
+        if let (Column::Number(_), Some(column)) = (column, table.column_mut(index)) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// Names and values below one another, without those that are empty.
+pub(super) fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let line = |(name, value): &(&str, String)| format!("{name:width$}  {value}\n");
+    facts.iter().filter(|(_, value)| !value.is_empty()).map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_plain_and_numbers_stand_to_the_right() {
+        let columns = [Column::Words("name"), Column::Number("calls")];
+        let rows = vec![
+            vec!["办公室".to_owned(), "7".to_owned()],
+            vec!["a".to_owned(), "12345".to_owned()],
+        ];
+        insta::assert_snapshot!(table(&columns, rows, "none"), @r"
+        name    calls
+        办公室      7
+        a       12345
+        ");
+        assert_eq!(table(&columns, Vec::new(), "none"), "none");
+    }
+
+    #[test]
+    fn facts_without_a_value_are_left_out() {
+        let facts = facts(&[("name", "a".into()), ("note", String::new()), ("owner", "b".into())]);
+        assert_eq!(facts, "name   a\nowner  b\n");
+    }
+}

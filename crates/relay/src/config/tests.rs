@@ -1,0 +1,99 @@
+use super::*;
+
+fn load(environment: &[(&str, &str)], toml: &str) -> Result<Loaded, Mistakes> {
+    let directory = tempfile::tempdir().expect("a directory");
+    if !toml.is_empty() {
+        std::fs::write(directory.path().join("crs.toml"), toml).expect("a file");
+    }
+    let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    Settings::load(Layers::gather([], environment, directory.path()))
+}
+
+#[test]
+fn an_empty_environment_gives_the_contracts_defaults() {
+    let settings = load(&[], "").expect("no mistakes").settings;
+    assert_eq!((settings.host.to_string().as_str(), settings.port), ("0.0.0.0", 3000));
+    assert_eq!(settings.data_dir, PathBuf::from("./data"));
+    assert_eq!(settings.api_key_prefix, "cr_");
+    assert_eq!(settings.calls.unary_deadline, Duration::from_mins(10));
+    assert_eq!(settings.calls.body_bytes_max, 60 << 20);
+    assert_eq!(settings.log.file_bytes_max, 10 << 20);
+}
+
+#[test]
+fn flags_win_over_environment_over_dot_env_over_toml() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let write = |name: &str, text: &str| {
+        std::fs::write(directory.path().join(name), text).expect("a file");
+    };
+    write("crs.toml", "port = 1\nhost = \"127.0.0.1\"\nlog_max_files = 7\nlog_level = \"warn\"\n");
+    write(".env", "PORT=2\nLOG_MAX_FILES=8\nAPI_KEY_PREFIX=env_\n");
+    let environment = [("PORT", "3"), ("API_KEY_PREFIX", "")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let layers = Layers::gather([("PORT", "4".to_owned())], environment, directory.path());
+    let settings = Settings::load(layers).expect("no mistakes").settings;
+    assert_eq!(settings.port, 4);
+    assert_eq!(settings.api_key_prefix, "env_", "an empty variable is unset");
+    assert_eq!(settings.log.files_max, 8);
+    assert_eq!(settings.host.to_string(), "127.0.0.1");
+    assert_eq!(settings.log.level, tracing::level_filters::LevelFilter::WARN);
+}
+
+#[test]
+fn every_mistake_is_listed_at_once() {
+    let Err(Mistakes(mistakes)) = load(
+        &[("PORT", "70000"), ("TIMEZONE", "Mars/Base"), ("REDIS_URL", "redis://127.0.0.1")],
+        "colour = \"blue\"\n",
+    ) else {
+        panic!("four mistakes pass")
+    };
+    insta::assert_debug_snapshot!(mistakes, @r#"
+    [
+        "crs.toml: unknown setting colour",
+        "TIMEZONE: Mars/Base is no IANA time zone, such as Asia/Shanghai",
+        "PORT: not a port (0 to 65535)",
+        "REDIS_URL: several nodes are not built yet; remove it",
+    ]
+    "#);
+}
+
+#[test]
+fn the_environment_of_an_existing_installation_is_accepted() {
+    let loaded = load(
+        &[
+            ("TRUST_PROXY", "true"),
+            ("ADMIN_USERNAME", ""),
+            ("TIMEZONE_OFFSET", "8"),
+            ("REDIS_HOST", "redis"),
+            ("REDIS_PORT", "6379"),
+            ("JWT_SECRET", "x"),
+            ("NODE_ENV", "production"),
+            ("LOG_MAX_SIZE", "10m"),
+            ("ENABLE_CORS", "true"),
+            ("CRS_COLOUR", "blue"),
+        ],
+        "",
+    )
+    .expect("no mistakes");
+    insta::assert_debug_snapshot!(loaded.warnings, @r#"
+    [
+        "TRUST_PROXY=true is taken as loopback,private; name the proxies to be exact",
+        "accepted and unused: JWT_SECRET, NODE_ENV, REDIS_HOST, REDIS_PORT",
+        "unknown variable CRS_COLOUR",
+    ]
+    "#);
+    let noon = jiff::Timestamp::from_second(0).expect("the epoch");
+    let offset = loaded.settings.time_zone.to_offset(noon);
+    assert_eq!(offset.seconds(), 8 * 3_600);
+    assert!(loaded.settings.admin_username.is_none());
+}
+
+#[test]
+fn a_malformed_dot_env_never_shows_its_lines() {
+    let directory = tempfile::tempdir().expect("a directory");
+    std::fs::write(directory.path().join(".env"), "ADMIN_PASSWORD 'hunter two\n").expect("a file");
+    let Err(mistakes) = Settings::load(Layers::gather([], [], directory.path())) else {
+        panic!("a malformed line passes")
+    };
+    assert!(!mistakes.to_string().contains("hunter"), "{mistakes}");
+}

@@ -1,0 +1,240 @@
+//! The clients' addresses: authenticate, peek, serve, render.
+
+mod cors;
+mod counting;
+mod messages;
+mod models;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::header::{CONNECTION, HeaderMap, HeaderValue, UPGRADE};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use relay_core::clock::Timestamp;
+use relay_core::id::CallId;
+use relay_core::limit;
+use relay_core::protocol::Family;
+use tokio::time::Instant;
+
+pub use counting::Counting;
+
+use crate::app::App;
+use crate::body::decline;
+use crate::call::{Answer, Endpoint};
+use crate::client_id::{client_id, user_agent};
+use crate::credential::candidates;
+use crate::failure::{Busy, CallerFault, Failure, Recorded, Unserved};
+use crate::keyring::Holder;
+use crate::refusals::{Noted, Refused};
+use crate::route::{Ask, ClientRoute};
+use crate::shutdown::Stage;
+
+/// What is known of a request before anything of it is looked at.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The id of the call that it may become.
+    pub id: CallId,
+    /// When it came.
+    pub at: Timestamp,
+    /// When it came, on the clock that measures spans.
+    pub started: Instant,
+    /// The client's address.
+    pub address: IpAddr,
+    /// The shape of its errors.
+    pub family: Family,
+}
+
+/// Answers a request to a client's address.
+pub async fn serve(
+    app: Arc<App>,
+    route: ClientRoute,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> Response<Body> {
+    if app.settings.cors && request.method() == Method::OPTIONS {
+        return cors::preflight(request.headers());
+    }
+    if app.settings.trusted_proxies.is_strange(peer, request.headers()) {
+        app.stranger_warning.call_once(|| {
+            tracing::warn!(%peer, "a forwarded address of a peer that is not in TRUST_PROXY is ignored");
+        });
+    }
+    let at = app.now();
+    let arrival = Arrival {
+        id: app.new_call_id(at),
+        at,
+        started: Instant::now(),
+        address: app.settings.trusted_proxies.client_address(peer, request.headers()),
+        family: route.family,
+    };
+    let (id, family, started) = (arrival.id, arrival.family, arrival.started);
+    let answer = match answer(&app, route.ask, request, arrival).await {
+        Ok(answer) => answer,
+        Err(failure) => Answer::own(failure.render(family, &id.to_string())),
+    };
+    let Answer { mut response, upstream } = answer;
+    let own = started.elapsed().saturating_sub(upstream);
+    stamp(response.headers_mut(), &id.to_string(), own, upstream);
+    if app.settings.cors {
+        cors::open(response.headers_mut());
+    }
+    response
+}
+
+/// The marks that every answer to a call carries.
+fn stamp(
+    headers: &mut HeaderMap,
+    id: &str,
+    own: std::time::Duration,
+    upstream: std::time::Duration,
+) {
+    let millis = |span: std::time::Duration| span.as_secs_f64() * 1_000.0;
+    let timing = format!("relay;dur={:.2}, upstream;dur={:.2}", millis(own), millis(upstream));
+    for (name, text) in [("x-crs-request-id", id), ("server-timing", &timing)] {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+async fn answer(
+    app: &Arc<App>,
+    ask: Ask,
+    request: Request<Incoming>,
+    arrival: Arrival,
+) -> Result<Answer, Failure> {
+    let (head, body) = request.into_parts();
+    if ask == Ask::Greeting {
+        return Ok(Answer::own(greeting()));
+    }
+    let holder = match identify(app, &ask, &head) {
+        Ok(holder) => holder,
+        Err(failure) => {
+            decline(&head.headers, body);
+            refused(app, &failure, &head, &arrival, None);
+            return Err(failure);
+        }
+    };
+    let served = match admit(app, &ask, &holder, arrival.at) {
+        Ok(()) => ask_key(app, &ask, &head, body, &arrival, &holder).await,
+        Err(failure) => {
+            decline(&head.headers, body);
+            Err(failure.into())
+        }
+    };
+    served.map_err(|Unserved { failure, recorded }| {
+        if recorded == Recorded::No {
+            refused(app, &failure, &head, &arrival, Some(&holder));
+        }
+        failure
+    })
+}
+
+/// What a key may ask.
+async fn ask_key(
+    app: &Arc<App>,
+    ask: &Ask,
+    head: &Parts,
+    body: Incoming,
+    arrival: &Arrival,
+    holder: &Arc<Holder>,
+) -> Result<Answer, Unserved> {
+    match ask {
+        Ask::Messages => {
+            messages::serve(app, Endpoint::Messages, head, body, arrival, holder).await
+        }
+        Ask::CountTokens => {
+            messages::serve(app, Endpoint::CountTokens, head, body, arrival, holder).await
+        }
+        Ask::Models => Ok(Answer::own(models::list(app, holder).await)),
+        Ask::Model(wanted) => Ok(Answer::own(models::one(app, holder, wanted).await?)),
+        Ask::Greeting | Ask::NotBuilt | Ask::Unknown | Ask::WrongMethod => {
+            Err(CallerFault::NoSuchPath.into())
+        }
+    }
+}
+
+/// Whose request this is.
+fn identify(app: &App, ask: &Ask, head: &Parts) -> Result<Arc<Holder>, Failure> {
+    match ask {
+        Ask::Unknown => return Err(CallerFault::NoSuchPath.into()),
+        Ask::WrongMethod | Ask::NotBuilt if is_upgrade(&head.headers) => {
+            return Err(CallerFault::NoWebSocket.into());
+        }
+        Ask::NotBuilt => return Err(CallerFault::NotBuilt.into()),
+        Ask::WrongMethod => return Err(CallerFault::WrongMethod.into()),
+        Ask::Messages | Ask::CountTokens | Ask::Models | Ask::Model(_) | Ask::Greeting => {}
+    }
+    if app.shutdown.stage() > Stage::Serving {
+        return Err(Busy::Stopping.into());
+    }
+    let presented = candidates(&head.headers, head.uri.query());
+    if presented.is_empty() {
+        return Err(CallerFault::NoKey.into());
+    }
+    let known = presented.into_iter().find_map(|text| app.keys.find(text));
+    Ok(known.ok_or(CallerFault::UnknownKey)?)
+}
+
+/// Whether its key may ask that now. Limits and rules that go by the head alone are checked here.
+fn admit(app: &App, ask: &Ask, holder: &Holder, now: Timestamp) -> Result<(), Failure> {
+    limit::admit(&holder.key, now)?;
+    match ask {
+        Ask::CountTokens => Ok(app.counting.admit(holder.key.id, now)?),
+        Ask::Messages if app.journal.is_full() => Err(Busy::JournalFull.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Counts and logs a request that was refused, or that no account could answer.
+fn refused(app: &App, failure: &Failure, head: &Parts, arrival: &Arrival, holder: Option<&Holder>) {
+    let face = failure.face(arrival.family);
+    let noted = app.refusals.note(Refused {
+        at: arrival.at,
+        key: holder.map(|holder| holder.key.id),
+        reason: face.reason,
+        address: arrival.address,
+    });
+    if let Failure::Ours(error) = failure {
+        tracing::error!(call = %arrival.id, error = format!("{error:#}"), "a fault of the relay");
+    }
+    if noted == Noted::Aloud {
+        tracing::info!(
+            target: "call",
+            call = %arrival.id,
+            key = holder.map_or("", |holder| &holder.key.name),
+            client = client_id(&head.headers),
+            user_agent = user_agent(&head.headers),
+            address = %arrival.address,
+            path = head.uri.path(),
+            status = face.status.as_u16(),
+            reason = face.reason,
+            total_ms = u64::try_from(arrival.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "refused"
+        );
+    }
+}
+
+/// Whether a request wants to become a WebSocket.
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    let names = |name, word: &str| {
+        headers
+            .get(name)
+            .and_then(|value: &HeaderValue| value.to_str().ok())
+            .is_some_and(|value| value.to_ascii_lowercase().contains(word))
+    };
+    names(UPGRADE, "websocket") && names(CONNECTION, "upgrade")
+}
+
+/// Some clients look whether anyone is there before they call.
+fn greeting() -> Response<Body> {
+    let mut response = Response::new(Body::from(r#"{"status":"ok"}"#));
+    *response.status_mut() = StatusCode::OK;
+    response
+        .headers_mut()
+        .insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

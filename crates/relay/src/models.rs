@@ -1,0 +1,132 @@
+//! What accounts say they have, asked once an hour.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{HeaderMap, Request};
+use http_body_util::{BodyExt, Full, Limited};
+use parking_lot::Mutex;
+use relay_core::account::Account;
+use relay_core::clock::Timestamp;
+use relay_core::id::AccountId;
+use relay_core::key::Pool;
+use relay_core::model::ModelPattern;
+use relay_core::protocol::Service;
+use relay_core::schedule::is_in_pool;
+use relay_upstream::target::target;
+use relay_upstream::{auth, headers, profile};
+use relay_wire::models::{ModelEntry, parse_list};
+
+use crate::app::App;
+use crate::roster::Member;
+
+/// How long an account's list is taken for true.
+const LIST_AGE_MAX: Duration = Duration::from_hours(1);
+/// How long an account may take to list its models; a slower one is left out.
+const LIST_WITHIN: Duration = Duration::from_secs(3);
+/// The largest list that is read.
+const LIST_BYTES_MAX: usize = 4 << 20;
+
+/// The accounts' lists.
+#[derive(Debug, Default)]
+pub struct Catalogue {
+    lists: Mutex<HashMap<AccountId, Listed>>,
+}
+
+#[derive(Debug, Clone)]
+struct Listed {
+    at: Timestamp,
+    models: Arc<Vec<ModelEntry>>,
+}
+
+impl Catalogue {
+    /// Forgets what an account said; its settings changed.
+    pub fn forget(&self, account: AccountId) {
+        self.lists.lock().remove(&account);
+    }
+
+    fn fresh(&self, account: AccountId, now: Timestamp) -> Option<Arc<Vec<ModelEntry>>> {
+        let lists = self.lists.lock();
+        let listed = lists.get(&account)?;
+        (now.since(listed.at) < LIST_AGE_MAX).then(|| Arc::clone(&listed.models))
+    }
+
+    fn keep(&self, account: AccountId, at: Timestamp, models: Arc<Vec<ModelEntry>>) {
+        self.lists.lock().insert(account, Listed { at, models });
+    }
+}
+
+/// The models of the accounts of a pool, sorted by name: what they list, by their own rules, and
+/// the names that they map. The price table stands in only if no account answers.
+pub async fn of_pool(app: &Arc<App>, service: Service, pool: Pool) -> Vec<ModelEntry> {
+    let members = app.roster.snapshot();
+    let of_pool: Vec<_> = members
+        .iter()
+        .filter(|member| member.account.enabled && is_in_pool(&member.account, service, pool))
+        .collect();
+    let lists = join_all(of_pool.iter().map(|member| list(app, member))).await;
+    let mut models = BTreeMap::new();
+    for (member, listed) in of_pool.iter().zip(&lists) {
+        let listed = listed.iter().flat_map(|models| models.iter().cloned());
+        let served = listed.filter(|model| member.account.upstream_model(&model.id).is_some());
+        for model in served.chain(named(&member.account)) {
+            models.entry(model.id.clone()).or_insert(model);
+        }
+    }
+    if models.is_empty() && !of_pool.is_empty() {
+        let prices = app.prices.load();
+        let served =
+            |model| of_pool.iter().any(|member| member.account.upstream_model(model).is_some());
+        let known = prices
+            .listings()
+            .filter(|listing| listing.model.starts_with("claude-") && served(listing.model));
+        models.extend(known.map(|listing| (listing.model.to_owned(), entry(listing.model))));
+    }
+    models.into_values().collect()
+}
+
+/// The names that an account's own rules spell out.
+fn named(account: &Account) -> impl Iterator<Item = ModelEntry> {
+    let mapped = account.model_map.iter().map(|rule| &rule.from);
+    let names = mapped.chain(&account.models).map(ModelPattern::as_str);
+    names.filter(|name| !name.contains('*')).map(entry)
+}
+
+fn entry(id: &str) -> ModelEntry {
+    ModelEntry {
+        id: id.to_owned(),
+        display_name: id.to_owned(),
+        created: 0,
+        owned_by: String::new(),
+    }
+}
+
+/// What one account lists; `None` if it does not say so in time.
+async fn list(app: &Arc<App>, member: &Arc<Member>) -> Option<Arc<Vec<ModelEntry>>> {
+    let account = member.account.id;
+    if let Some(known) = app.models.fresh(account, app.now()) {
+        return Some(known);
+    }
+    let models = tokio::time::timeout(LIST_WITHIN, fetch(app, member)).await.ok().flatten()?;
+    let models = Arc::new(models);
+    app.models.keep(account, app.now(), Arc::clone(&models));
+    Some(models)
+}
+
+async fn fetch(app: &App, member: &Member) -> Option<Vec<ModelEntry>> {
+    let account = &member.account;
+    let speaks = profile::profile(account.kind).speaks;
+    let mut request = Request::new(Full::<Bytes>::default());
+    *request.uri_mut() = target(&account.base_url, "/v1/models", Some("limit=1000")).ok()?;
+    *request.headers_mut() = headers::request(speaks, &HeaderMap::new(), &account.extra_headers);
+    auth::authenticate(request.headers_mut(), account, &member.secret).ok()?;
+    let response = app.client.send(request).await.ok()?;
+    if !response.status().is_success() {
+        return None;
+    }
+    let body = Limited::new(response.into_body(), LIST_BYTES_MAX).collect().await.ok()?;
+    parse_list(&body.to_bytes())
+}

@@ -1,0 +1,47 @@
+//! Events on their way to the database. A call never waits for it.
+
+use relay_core::clock::Timestamp;
+use relay_core::event::Event;
+use relay_store::pool::Store;
+use tokio::sync::mpsc;
+
+/// How many events may wait; more are dropped, and said to be.
+pub const EVENTS_WAITING_MAX: usize = 1_024;
+
+/// Takes events from calls.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    sender: mpsc::Sender<(Event, Timestamp)>,
+}
+
+/// Brings events to the database.
+#[derive(Debug)]
+pub struct OutboxWriter {
+    receiver: mpsc::Receiver<(Event, Timestamp)>,
+}
+
+/// The two ends of the way.
+pub fn outbox() -> (Outbox, OutboxWriter) {
+    let (sender, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
+    (Outbox { sender }, OutboxWriter { receiver })
+}
+
+impl Outbox {
+    /// Sends an event on its way.
+    pub fn emit(&self, event: Event, at: Timestamp) {
+        if let Err(error) = self.sender.try_send((event, at)) {
+            tracing::warn!(%error, "an event was dropped");
+        }
+    }
+}
+
+impl OutboxWriter {
+    /// Writes events until their sender is gone.
+    pub async fn run(mut self, store: Store) {
+        while let Some((event, at)) = self.receiver.recv().await {
+            if let Err(error) = store.emit(&event, at).await {
+                tracing::warn!(%error, event = event.name(), "an event was not stored");
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Refused calls: counters and the last hundred, never a row each.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use parking_lot::Mutex;
+use relay_core::clock::Timestamp;
+use relay_core::id::KeyId;
+use relay_store::refusals::RefusalCount;
+
+/// How many refusals are kept in detail.
+pub const LATEST_MAX: usize = 100;
+/// How many lines a second the log takes of refusals without a known key.
+pub const STRANGERS_LOGGED_PER_SECOND: u32 = 10;
+
+/// A refused call.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// When.
+    pub at: Timestamp,
+    /// Whose call; `None` if no key was recognised.
+    pub key: Option<KeyId>,
+    /// Why, in one word.
+    pub reason: &'static str,
+    /// From where.
+    pub address: IpAddr,
+}
+
+/// Stands for the key of callers that have none.
+const NO_KEY: KeyId = KeyId(0);
+
+/// A counter: hour, key, reason.
+type Counter = (Timestamp, KeyId, &'static str);
+
+/// Counts refusals.
+#[derive(Debug, Default)]
+pub struct Refusals {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    counts: BTreeMap<Counter, u64>,
+    latest: VecDeque<Refused>,
+    second: i64,
+    logged: u32,
+}
+
+/// Whether a refusal gets a log line of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// It does.
+    Aloud,
+    /// There have been enough of its kind in this second.
+    Quietly,
+}
+
+impl Refusals {
+    /// Counts a refusal.
+    pub fn note(&self, refused: Refused) -> Noted {
+        let hour = Timestamp::from_millis(refused.at.as_millis().div_euclid(3_600_000) * 3_600_000);
+        let mut kept = self.kept.lock();
+        *kept.counts.entry((hour, refused.key.unwrap_or(NO_KEY), refused.reason)).or_default() += 1;
+        let noted = if refused.key.is_some() { Noted::Aloud } else { kept.stranger(refused.at) };
+        if kept.latest.len() == LATEST_MAX {
+            kept.latest.pop_front();
+        }
+        kept.latest.push_back(refused);
+        noted
+    }
+
+    /// The counts since this was last asked, for the database.
+    pub fn take_counts(&self) -> Vec<RefusalCount> {
+        let counts = std::mem::take(&mut self.kept.lock().counts);
+        let count = |((hour, key, reason), calls): (Counter, u64)| RefusalCount {
+            hour,
+            key,
+            reason: reason.to_owned(),
+            calls,
+        };
+        counts.into_iter().map(count).collect()
+    }
+
+    /// The last hundred, oldest first.
+    pub fn latest(&self) -> Vec<Refused> {
+        self.kept.lock().latest.iter().cloned().collect()
+    }
+}
+
+impl Kept {
+    fn stranger(&mut self, at: Timestamp) -> Noted {
+        let second = at.as_millis().div_euclid(1_000);
+        if self.second != second {
+            (self.second, self.logged) = (second, 0);
+        }
+        self.logged = self.logged.saturating_add(1);
+        if self.logged <= STRANGERS_LOGGED_PER_SECOND { Noted::Aloud } else { Noted::Quietly }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(seconds: i64, key: Option<KeyId>) -> Refused {
+        let at = Timestamp::from_seconds(seconds);
+        Refused { at, key, reason: "unknown_key", address: IpAddr::from([127, 0, 0, 1]) }
+    }
+
+    #[test]
+    fn a_flood_is_counted_in_full_and_logged_in_part() {
+        let refusals = Refusals::default();
+        let aloud = (0..1_000).filter(|_| refusals.note(refused(7_200, None)) == Noted::Aloud);
+        assert_eq!(aloud.count(), STRANGERS_LOGGED_PER_SECOND as usize);
+        assert_eq!(refusals.note(refused(7_201, None)), Noted::Aloud);
+        assert_eq!(refusals.latest().len(), LATEST_MAX);
+        let counts = refusals.take_counts();
+        let counts: Vec<_> = counts.iter().map(|it| (it.key, it.calls)).collect();
+        assert_eq!(counts, [(NO_KEY, 1_001)]);
+        assert!(refusals.take_counts().is_empty());
+    }
+
+    #[test]
+    fn refusals_of_a_known_key_are_always_logged() {
+        let refusals = Refusals::default();
+        let aloud = (0..100).all(|_| refusals.note(refused(1, Some(KeyId(1)))) == Noted::Aloud);
+        assert!(aloud);
+    }
+}

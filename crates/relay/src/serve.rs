@@ -1,0 +1,255 @@
+//! `crs serve`: brings everything up in order, serves, and takes it down in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use arc_swap::ArcSwap;
+use relay_core::clock::{Clock, SystemClock};
+use relay_store::data_dir::{DataDir, DirLock};
+use relay_store::journal::{Journal, JournalOptions, Position, Recovery};
+use relay_store::pins::Pins;
+use relay_store::pool::Store;
+use relay_store::vault::{KeyHasher, KeyOrigin, MasterKey};
+use relay_upstream::client::{Client, tls_config};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::app::App;
+use crate::body::BodyMemory;
+use crate::bookkeeping::{Bookkeeper, Bookkeeping, settle_after_crash};
+use crate::config::{Loaded, Settings};
+use crate::keyring::Keyring;
+use crate::outbox::{OutboxWriter, outbox};
+use crate::roster::Roster;
+use crate::shutdown::{Shutdown, Stage};
+use crate::verbs::admin::{FirstAdmin, PasswordOrigin, ensure_first_admin};
+use crate::{live, prices, server, telemetry, watch};
+
+/// Conversations whose account is remembered.
+const PINS_MAX: usize = 100_000;
+/// How long the last records may take to the database at the end; what is left then is brought
+/// there by the next start.
+const LAST_RECORDS_WITHIN: Duration = Duration::from_secs(5);
+/// How long the database may take to close.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Serves until a signal, and returns when everything is settled.
+pub async fn run(loaded: Loaded) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    let Loaded { settings, warnings } = loaded;
+    let dir = DataDir::create(&settings.data_dir)?;
+    let _lock: DirLock = dir.lock()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let store = open_store(&settings, &dir, clock.as_ref()).await?;
+    let _logs = telemetry::start(&settings.log, &dir.logs()).context("cannot write logs")?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    first_admin(&settings, &dir, &store, clock.as_ref()).await?;
+
+    let listener = server::listen(SocketAddr::new(settings.host, settings.port))
+        .with_context(|| format!("cannot listen on {}:{}", settings.host, settings.port))?;
+    let started = start(settings, &dir, store, clock).await?;
+    let address = listener.local_addr()?;
+    announce(address);
+    tracing::info!(ready_ms = begun.elapsed().as_millis(), "listening on http://{address}");
+    serve(started, listener, &dir).await
+}
+
+/// What stands before the first call.
+pub struct Started {
+    /// Everything that calls share.
+    pub app: Arc<App>,
+    /// The writer of usage records.
+    pub bookkeeper: Bookkeeper,
+    /// The writer of events.
+    pub outbox: OutboxWriter,
+    /// The last change that was taken over.
+    pub changes_seen: i64,
+}
+
+async fn open_store(
+    settings: &Settings,
+    dir: &DataDir,
+    clock: &dyn Clock,
+) -> anyhow::Result<Store> {
+    let exists = dir.database().exists();
+    let (master, origin) = MasterKey::load(dir, settings.encryption_key.as_ref(), exists)?;
+    let store = Store::open(&dir.database(), &master, clock.now()).await?;
+    if origin == KeyOrigin::Generated {
+        say(&format!("made a master key: {} (keep a copy of it)", dir.master_key().display()));
+    }
+    Ok(store)
+}
+
+/// The password of the first administrator goes to the console alone, never to a log.
+async fn first_admin(
+    settings: &Settings,
+    dir: &DataDir,
+    store: &Store,
+    clock: &dyn Clock,
+) -> anyhow::Result<()> {
+    let (username, password) = (settings.admin_username.clone(), settings.admin_password.clone());
+    let given = username.is_some() || password.is_some();
+    match ensure_first_admin(store, dir, username, password, clock.now()).await? {
+        FirstAdmin::Created { username, password, origin } => {
+            let shown = match origin {
+                PasswordOrigin::Given => "as given",
+                PasswordOrigin::Generated | PasswordOrigin::InitFile => password.expose(),
+            };
+            say(&format!("administrator: {username}\npassword: {shown}"));
+        }
+        FirstAdmin::Existing if given => {
+            tracing::warn!("ADMIN_USERNAME and ADMIN_PASSWORD count at the first start only");
+        }
+        FirstAdmin::Existing => {}
+    }
+    Ok(())
+}
+
+/// Loads what calls need into memory, and settles what a crash left open.
+pub async fn start(
+    settings: Settings,
+    dir: &DataDir,
+    store: Store,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Started> {
+    let consumed = store.journal_position().await?.unwrap_or(Position::START);
+    let options =
+        JournalOptions { durability: settings.durability, consumed, ..JournalOptions::default() };
+    let (journal, recovery) = Journal::open(&dir.journal(), options)?;
+    recover(&journal, recovery, clock.as_ref())?;
+
+    let changes_seen = store.latest_change().await?;
+    let peppers = store.peppers().await?;
+    if peppers.is_empty() {
+        bail!("the database has no pepper, so no key can be recognised; restore a backup");
+    }
+    let keys = Keyring::new(peppers.iter().map(KeyHasher::new).collect());
+    for stored in store.keys().await? {
+        keys.put(stored);
+    }
+    let roster = Roster::default();
+    for stored in store.accounts().await? {
+        roster.put(stored);
+    }
+    let pins = Pins::new(PINS_MAX);
+    let now = clock.now();
+    pins.load(store.load_pins(now).await?, now);
+    tracing::info!(keys = keys.len(), accounts = roster.snapshot().len(), "loaded");
+
+    let (outbox, outbox_writer) = outbox();
+    let bookkeeping = Bookkeeping::default();
+    let bookkeeper = Bookkeeper::new(journal.clone(), store.clone(), consumed, bookkeeping.clone());
+    let app = App {
+        prices: ArcSwap::from_pointee(prices::load(&store).await?),
+        client: Client::direct(&tls_config()),
+        bodies: BodyMemory::new(settings.calls.body_memory_bytes),
+        models: crate::models::Catalogue::default(),
+        counting: crate::ingress::Counting::default(),
+        orphanage: crate::call::Orphanage::default(),
+        stranger_warning: std::sync::Once::new(),
+        refusals: crate::refusals::Refusals::default(),
+        shutdown: Shutdown::default(),
+        settings,
+        clock,
+        store,
+        journal,
+        roster,
+        keys,
+        pins,
+        outbox,
+        bookkeeping,
+    };
+    Ok(Started { app: Arc::new(app), bookkeeper, outbox: outbox_writer, changes_seen })
+}
+
+fn recover(journal: &Journal, recovery: Recovery, clock: &dyn Clock) -> anyhow::Result<()> {
+    if recovery.damaged_lines > 0 {
+        tracing::warn!(lines = recovery.damaged_lines, "the journal has damaged lines; skipped");
+    }
+    let settled = settle_after_crash(journal, recovery.unsettled, clock)?;
+    if settled > 0 {
+        tracing::warn!(calls = settled, "calls that the last run left open were settled");
+    }
+    Ok(())
+}
+
+/// Serves until the end.
+async fn serve(started: Started, listener: TcpListener, dir: &DataDir) -> anyhow::Result<()> {
+    let Started { app, bookkeeper, outbox, changes_seen } = started;
+    let socket = live::listen(dir).context("cannot open the socket for commands")?;
+    let behind: Vec<JoinHandle<()>> = vec![
+        tokio::spawn(watch::run(Arc::clone(&app), changes_seen)),
+        tokio::spawn(watch::save(Arc::clone(&app))),
+        tokio::spawn(live::run(Arc::clone(&app), socket)),
+        tokio::spawn(outbox.run(app.store.clone())),
+    ];
+    let books = tokio::spawn(bookkeeper.run());
+    tokio::spawn(follow_signals(app.shutdown.clone(), app.settings.shutdown_grace)?);
+
+    server::run(Arc::clone(&app), listener).await;
+    for task in behind {
+        task.abort();
+    }
+    watch::save_once(&app).await;
+    last_records(&app, books).await;
+    let _ = std::fs::remove_file(dir.socket());
+    if timeout(CLOSE_WITHIN, app.store.close()).await.is_err() {
+        tracing::warn!("the database was not closed in time; its log is read at the next start");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Brings the last records to the database, if it takes them in time.
+async fn last_records(app: &App, books: JoinHandle<()>) {
+    app.shutdown.until_no_call_is_open().await;
+    books.abort();
+    let _ = books.await;
+    let from = app.store.journal_position().await.ok().flatten().unwrap_or(Position::START);
+    let (journal, store) = (app.journal.clone(), app.store.clone());
+    let mut books = Bookkeeper::new(journal, store, from, app.bookkeeping.clone());
+    if timeout(LAST_RECORDS_WITHIN, books.write_all()).await.is_err() {
+        tracing::warn!("the database took no records; the next start brings them there");
+    }
+}
+
+/// The first signal lets calls end within the grace; the second ends them at once.
+fn follow_signals(
+    shutdown: Shutdown,
+    grace: Duration,
+) -> anyhow::Result<impl Future<Output = ()> + Send> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        let mut next = async || {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        next().await;
+        tracing::info!(calls = shutdown.open_calls(), "stopping; waiting for open calls");
+        shutdown.advance(Stage::Draining);
+        tokio::select! {
+            () = shutdown.until_no_call_is_open() => {}
+            () = tokio::time::sleep(grace) => {}
+            () = next() => {}
+        }
+        shutdown.advance(Stage::Ending);
+    })
+}
+
+fn announce(address: SocketAddr) {
+    say(&format!("listening on http://{address}"));
+}
+
+#[expect(clippy::print_stdout, reason = "what people see when they start it by hand")]
+fn say(text: &str) {
+    println!("{text}");
+}

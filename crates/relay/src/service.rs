@@ -1,0 +1,84 @@
+//! Every request comes through here: clients' addresses to `ingress`, the rest to the relay's own.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use crate::app::App;
+use crate::ingress;
+use crate::route::ClientRoute;
+use crate::shutdown::Stage;
+
+/// Answers a request.
+pub async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
+    let marked = has_anthropic_mark(request.headers());
+    match ClientRoute::read(request.method(), request.uri().path(), marked) {
+        Some(route) => ingress::serve(app, route, request, peer).await,
+        None => own(&app, request.method(), request.uri().path()),
+    }
+}
+
+/// The addresses that both families have are Anthropic's when a request bears its marks.
+fn has_anthropic_mark(headers: &HeaderMap) -> bool {
+    headers.contains_key("anthropic-version") || headers.contains_key("x-api-key")
+}
+
+/// The relay's own addresses.
+fn own(app: &App, method: &Method, path: &str) -> Response<Body> {
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let under = |prefix: &str| path == prefix || path.starts_with(&format!("{prefix}/"));
+    match path {
+        "/health" if reads => health(app),
+        "/" => redirect(),
+        _ if under("/admin-next") => redirect(),
+        _ if under("/web") && reads => page(),
+        // Shut until it is built: no credential is valid, whatever is behind the address.
+        _ if under("/admin") || path == "/metrics" => {
+            json(StatusCode::UNAUTHORIZED, r#"{"error":"unauthorized"}"#)
+        }
+        _ => json(StatusCode::NOT_FOUND, r#"{"error":"not found"}"#),
+    }
+}
+
+/// Says whether calls are taken, and no more than that.
+fn health(app: &App) -> Response<Body> {
+    if app.shutdown.stage() > Stage::Serving {
+        return json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"stopping"}"#);
+    }
+    if app.journal.is_full() {
+        return json(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"full"}"#);
+    }
+    if app.bookkeeping.is_behind() {
+        return json(StatusCode::OK, r#"{"status":"degraded"}"#);
+    }
+    json(StatusCode::OK, r#"{"status":"ok"}"#)
+}
+
+fn json(status: StatusCode, body: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn redirect() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::FOUND;
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/web"));
+    response
+}
+
+fn page() -> Response<Body> {
+    let mut response = Response::new(Body::from(include_str!("service/page.html")));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert("content-security-policy", HeaderValue::from_static("default-src 'none'"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}

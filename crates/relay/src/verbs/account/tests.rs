@@ -1,0 +1,153 @@
+//! Accounts on a real store.
+
+use relay_core::account::{ExtraHeader, Sharing};
+use relay_core::health::RestCause;
+use relay_core::id::KeyId;
+use relay_core::secret::Secret;
+
+use super::*;
+use crate::live::{AccountLive, KeyLive, RestLive};
+use crate::verbs::key::{Count, KeyAddition};
+use crate::verbs::scratch::{NOW, Scratch, new_account};
+
+#[tokio::test]
+async fn an_account_is_shown_without_its_secret() {
+    let Scratch { store, .. } = &Scratch::new().await;
+    let mut new = new_account("  main ");
+    new.base_url = "https://host.example/v1/".into();
+    new.sharing = Sharing::Reserved;
+    new.extra_headers = vec![ExtraHeader { name: "x-team".into(), value: "hidden".into() }];
+    let groups = ["team".to_owned(), "team".to_owned(), "night".to_owned()];
+    add(store, new, &groups, NOW).await.expect("an account");
+    insta::assert_json_snapshot!(list(store, None).await.expect("accounts"), @r#"
+    [
+      {
+        "id": "acct_1",
+        "name": "main",
+        "kind": "claude-api",
+        "state": "able",
+        "resumes_at": null,
+        "rest_cause": null,
+        "enabled": true,
+        "priority": 50,
+        "weight": 1,
+        "max_concurrency": null,
+        "groups": [
+          "team",
+          "night"
+        ],
+        "has_proxy": false,
+        "in_flight": 0,
+        "sharing": "reserved",
+        "base_url": "https://host.example",
+        "key_header": "auto",
+        "secret_tail": "wxyz",
+        "models": [],
+        "map": [],
+        "headers": [
+          "x-team"
+        ],
+        "first_byte_timeout_ms": null,
+        "unary_timeout_ms": null,
+        "idle_timeout_ms": null,
+        "note": "",
+        "created_at": "2027-01-15T08:00:00Z",
+        "updated_at": "2027-01-15T08:00:00Z"
+      }
+    ]
+    "#);
+}
+
+#[tokio::test]
+async fn what_cannot_be_is_refused_and_nothing_is_made() {
+    let Scratch { store, .. } = &Scratch::new().await;
+    let broken: [fn(&mut NewAccount); 5] = [
+        |new| new.name = "acct_1".into(),
+        |new| new.base_url = "host.example".into(),
+        |new| new.weight = 0,
+        |new| new.secret = Secret::new(" \n"),
+        |new| {
+            let value = "x".to_owned();
+            new.extra_headers = vec![ExtraHeader { name: "host".into(), value }];
+        },
+    ];
+    for breaks in broken {
+        let mut new = new_account("main");
+        breaks(&mut new);
+        let refusal = add(store, new, &["team".to_owned()], NOW).await.expect_err("refused");
+        assert!(matches!(refusal, VerbError::Invalid(_)), "{refusal}");
+    }
+    add(store, new_account("main"), &[], NOW).await.expect("an account");
+    let twice = add(store, new_account("main"), &["team".to_owned()], NOW).await;
+    assert!(matches!(twice, Err(VerbError::Taken(name)) if name == "main"));
+    assert!(store.groups().await.expect("groups").is_empty());
+}
+
+#[tokio::test]
+async fn pausing_is_an_event_once_and_resuming_is_none() {
+    let Scratch { store, .. } = &Scratch::new().await;
+    let id = add(store, new_account("main"), &[], NOW).await.expect("an account");
+    pause(store, "main", NOW).await.expect("paused");
+    pause(store, "acct_1", NOW).await.expect("pausing again is no mistake");
+    assert_eq!(show(store, "main", None).await.expect("shown").state, AccountState::Paused);
+    let events = store.pending_events(10).await.expect("events");
+    let events: Vec<_> = events.into_iter().map(|pending| pending.event).collect();
+    assert_eq!(events, [Event::AccountPaused { account: id }]);
+    resume(store, "main", NOW).await.expect("resumed");
+    assert_eq!(show(store, "main", None).await.expect("shown").state, AccountState::Able);
+}
+
+#[tokio::test]
+async fn a_running_server_tells_rests_and_calls_under_way() {
+    let Scratch { store, .. } = &Scratch::new().await;
+    let id = add(store, new_account("main"), &[], NOW).await.expect("an account");
+    let resting = Some(RestLive { until: NOW, cause: RestCause::RateLimited });
+    let live = LiveState {
+        accounts: vec![AccountLive { id, in_flight: 3, resting }],
+        keys: vec![KeyLive { id: KeyId(1), in_flight: 3 }],
+        calls_open: 3,
+    };
+    let shown = show(store, "main", Some(&live)).await.expect("shown");
+    assert_eq!((shown.state, shown.in_flight), (AccountState::Resting, 3));
+    assert_eq!(shown.resumes_at, Some(NOW));
+}
+
+#[tokio::test]
+async fn fields_change_one_by_one() {
+    let Scratch { store, .. } = &Scratch::new().await;
+    add(store, new_account("main"), &[], NOW).await.expect("an account");
+    let change = AccountChange {
+        name: Some(" second ".into()),
+        base_url: Some("http://127.0.0.1:2/v1".into()),
+        concurrency_max: Some(4),
+        ..AccountChange::default()
+    };
+    set(store, "main", change, NOW).await.expect("changed");
+    let shown = show(store, "second", None).await.expect("shown");
+    assert_eq!((shown.base_url.as_str(), shown.max_concurrency), ("http://127.0.0.1:2", Some(4)));
+    assert_eq!(shown.priority, 50);
+    let change = AccountChange { weight: Some(0), ..AccountChange::default() };
+    assert!(set(store, "second", change, NOW).await.is_err());
+}
+
+#[tokio::test]
+async fn an_account_that_keys_are_bound_to_stays() {
+    let Scratch { store, .. } = &Scratch::new().await;
+    add(store, new_account("main"), &[], NOW).await.expect("an account");
+    let addition = KeyAddition {
+        name: "lena".into(),
+        count: Count::One,
+        note: String::new(),
+        owner: String::new(),
+        expires_at: None,
+        bindings: vec!["claude=main".parse().expect("a binding")],
+        tags: Vec::new(),
+    };
+    key::add(store, &addition, "cr_", NOW).await.expect("a key");
+    let refusal = remove(store, "main", NOW).await.expect_err("lena is bound to it");
+    insta::assert_snapshot!(refusal, @"1 keys are bound to it (lena): unbind or remove them first");
+    key::remove(store, "lena", NOW).await.expect("removed");
+    remove(store, "main", NOW).await.expect("nobody is bound to it");
+    let gone = show(store, "main", None).await.expect_err("it is gone");
+    assert!(matches!(gone, VerbError::NotFound { what: Thing::Account, .. }));
+}

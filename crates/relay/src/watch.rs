@@ -1,0 +1,122 @@
+//! Notices what the command line and other doors changed in the database, within a second.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use relay_store::StoreError;
+use relay_store::changes::{Change, Op, Subject};
+
+use crate::app::App;
+use crate::prices;
+
+/// How often the table of changes is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How often what calls left in memory is brought to the database.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// How often old rows are dropped.
+const TIDY_EVERY: Duration = Duration::from_hours(1);
+/// How long the table of changes remembers.
+const CHANGES_KEPT: Duration = Duration::from_hours(7 * 24);
+
+/// Follows the changes after `seen`, for ever.
+pub async fn run(app: Arc<App>, mut seen: i64) {
+    let mut every = tokio::time::interval(LOOK_EVERY);
+    loop {
+        every.tick().await;
+        match take_over(&app, seen).await {
+            Ok(upto) => seen = upto,
+            // A locked database is looked at again; nothing is lost by that.
+            Err(error) => tracing::debug!(%error, "changes were not read"),
+        }
+    }
+}
+
+async fn take_over(app: &App, seen: i64) -> Result<i64, StoreError> {
+    let mut upto = seen;
+    for change in app.store.changes_since(seen).await? {
+        take_one(app, change).await?;
+        upto = change.seq;
+    }
+    Ok(upto)
+}
+
+async fn take_one(app: &App, change: Change) -> Result<(), StoreError> {
+    match change.subject {
+        Subject::Account => account(app, change).await,
+        Subject::Key => key(app, change).await,
+        Subject::Price => {
+            let list = prices::load(&app.store).await?;
+            app.prices.store(Arc::new(list));
+            Ok(())
+        }
+        Subject::Group | Subject::Setting | Subject::Admin => Ok(()),
+    }
+}
+
+async fn account(app: &App, change: Change) -> Result<(), StoreError> {
+    let id = relay_core::id::AccountId(change.id);
+    app.models.forget(id);
+    if change.op == Op::Reset
+        && let Some(member) = app.roster.find(id)
+    {
+        member.shared.reset();
+    }
+    if let Some(stored) = app.store.account(id).await? {
+        app.roster.put(stored);
+    } else {
+        app.roster.remove(id);
+        app.pins.forget_account(id);
+    }
+    Ok(())
+}
+
+async fn key(app: &App, change: Change) -> Result<(), StoreError> {
+    let id = relay_core::id::KeyId(change.id);
+    match app.store.key(id).await? {
+        Some(stored) => app.keys.put(stored),
+        None => app.keys.remove(id),
+    }
+    Ok(())
+}
+
+/// Brings pins and counts of refusals to the database, and tidies there, for ever.
+pub async fn save(app: Arc<App>) {
+    let mut every = tokio::time::interval(SAVE_EVERY);
+    let mut tidy_every = tokio::time::interval(TIDY_EVERY);
+    loop {
+        tokio::select! {
+            _ = every.tick() => save_once(&app).await,
+            _ = tidy_every.tick() => tidy(&app).await,
+        }
+    }
+}
+
+/// Drops what nobody reads any more.
+async fn tidy(app: &App) {
+    let now = app.now();
+    if let Err(error) = app.store.prune_pins(now).await {
+        tracing::debug!(%error, "expired pins stay");
+    }
+    let moment = now.minus(CHANGES_KEPT);
+    if let Err(error) = app.store.forget_changes_before(moment).await {
+        tracing::debug!(%error, "old changes stay");
+    }
+}
+
+/// Brings pins and counts of refusals to the database.
+pub async fn save_once(app: &App) {
+    /// Pins that are written at a time.
+    const PINS_MAX: usize = 10_000;
+    let pins = app.pins.take_dirty(PINS_MAX);
+    if !pins.is_empty()
+        && let Err(error) = app.store.save_pins(&pins).await
+    {
+        tracing::debug!(%error, "pins were not stored");
+    }
+    let counts = app.refusals.take_counts();
+    if !counts.is_empty()
+        && let Err(error) = app.store.count_refusals(&counts).await
+    {
+        tracing::debug!(%error, "counts of refusals were not stored");
+    }
+}

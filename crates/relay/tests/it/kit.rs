@@ -1,0 +1,180 @@
+//! A relay within the test: the real router and loop, real sockets, a real database, and a clock
+//! that only the test moves.
+
+use std::sync::Arc;
+
+use relay::app::App;
+use relay::bookkeeping::Bookkeeper;
+use relay::config::{Layers, Settings};
+use relay::serve::{Started, start};
+use relay::server;
+use relay::shutdown::Stage;
+use relay_core::account::{AccountKind, Deadlines, KeyHeader, Sharing};
+use relay_core::clock::{Clock, ManualClock, Timestamp};
+use relay_core::id::{AccountId, KeyId};
+use relay_core::secret::Secret;
+use relay_core::usage::CallRecord;
+use relay_store::accounts::NewAccount;
+use relay_store::data_dir::DataDir;
+use relay_store::journal::{Entry, Position};
+use relay_store::keys::{KeyChange, NewKey};
+use relay_store::pool::Store;
+use relay_store::vault::{KeyHasher, MasterKey, generate_key};
+use relay_testkit::{Client, FakeProvider};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+/// When every test begins.
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+/// A running relay.
+pub(crate) struct TestRelay {
+    /// What its calls share.
+    pub(crate) app: Arc<App>,
+    /// Its clock.
+    pub(crate) clock: Arc<ManualClock>,
+    /// Its address.
+    pub(crate) base_url: String,
+    /// A client with the key `tests`.
+    pub(crate) client: Client,
+    /// The writer of records, which a test runs when it wants to.
+    pub(crate) books: Option<Bookkeeper>,
+    directory: TempDir,
+}
+
+/// An account that points at a fake provider; its secret is `upstream-NAME`.
+pub(crate) fn account(name: &str, provider: &FakeProvider) -> NewAccount {
+    NewAccount {
+        name: name.to_owned(),
+        note: String::new(),
+        kind: AccountKind::ClaudeApi,
+        base_url: provider.base_url(),
+        key_header: KeyHeader::Auto,
+        enabled: true,
+        priority: 50,
+        weight: 1,
+        concurrency_max: None,
+        sharing: Sharing::Shared,
+        models: Vec::new(),
+        model_map: Vec::new(),
+        extra_headers: Vec::new(),
+        deadlines: Deadlines::default(),
+        groups: Vec::new(),
+        secret: Secret::new(format!("upstream-{name}")),
+    }
+}
+
+impl TestRelay {
+    /// A relay with one account, `a`.
+    pub(crate) async fn with(provider: &FakeProvider) -> Self {
+        Self::start([account("a", provider)], &[]).await
+    }
+
+    /// A relay with these accounts, in the order of their priority, and these settings.
+    pub(crate) async fn start(
+        accounts: impl IntoIterator<Item = NewAccount>,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let dir = DataDir::create(directory.path()).expect("a data directory");
+        let (master, _) = MasterKey::load(&dir, None, false).expect("a master key");
+        let store = Store::open(&dir.database(), &master, START).await.expect("a database");
+        for (priority, mut account) in (1..).zip(accounts) {
+            account.priority = priority;
+            store.add_account(&account, START).await.expect("added");
+        }
+        let clock = Arc::new(ManualClock::new(START));
+        let given = settings.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let layers = Layers::gather(
+            [("DATA_DIR", directory.path().display().to_string())],
+            given,
+            directory.path(),
+        );
+        let settings = Settings::load(layers).expect("good settings").settings;
+        let secret = add_key(&store, "tests").await.1;
+        let Started { app, bookkeeper, outbox, .. } =
+            start(settings, &dir, store.clone(), Arc::clone(&clock) as Arc<dyn Clock>)
+                .await
+                .expect("a start");
+        tokio::spawn(outbox.run(store));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base_url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(server::run(Arc::clone(&app), listener));
+        let client = Client::new(&base_url).anthropic(secret.expose());
+        Self { app, clock, base_url, client, books: Some(bookkeeper), directory }
+    }
+
+    /// The directory of its data.
+    pub(crate) fn data_dir(&self) -> DataDir {
+        DataDir::open(self.directory.path()).expect("the data directory")
+    }
+
+    /// The account of that name.
+    pub(crate) async fn account_id(&self, name: &str) -> AccountId {
+        self.app.store.find_account(name).await.expect("a query").expect("an account").account.id
+    }
+
+    /// Adds a key, known at once.
+    pub(crate) async fn add_key(&self, name: &str) -> (KeyId, Client) {
+        let (id, secret) = self.add_secret(name).await;
+        (id, Client::new(&self.base_url).anthropic(&secret))
+    }
+
+    /// Adds a key, known at once, and gives its text.
+    pub(crate) async fn add_secret(&self, name: &str) -> (KeyId, String) {
+        let (id, secret) = add_key(&self.app.store, name).await;
+        self.app.keys.put(self.app.store.key(id).await.expect("a query").expect("a key"));
+        (id, secret.expose().to_owned())
+    }
+
+    /// Changes a key; what changed holds at once.
+    pub(crate) async fn change_key(&self, id: KeyId, change: KeyChange) {
+        let store = &self.app.store;
+        assert!(store.change_key(id, &change, self.app.now()).await.expect("changed"));
+        self.app.keys.put(store.key(id).await.expect("a query").expect("a key"));
+    }
+
+    /// The records that stand in the journal, in order.
+    pub(crate) fn records(&self) -> Vec<CallRecord> {
+        let entries = self.app.journal.tail(Position::START).next_batch(100_000);
+        let settled =
+            entries.expect("a readable journal").into_iter().filter_map(|(entry, _)| match entry {
+                Entry::Settled(record) => Some(record),
+                Entry::Opened(_) => None,
+            });
+        settled.collect()
+    }
+
+    /// The one record there is, once no call is open.
+    pub(crate) async fn only_record(&self) -> CallRecord {
+        self.app.shutdown.until_no_call_is_open().await;
+        let mut records = self.records();
+        assert_eq!(records.len(), 1, "{records:#?}");
+        records.remove(0)
+    }
+
+    /// Ends every open call at once.
+    pub(crate) fn end(&self) {
+        self.app.shutdown.advance(Stage::Ending);
+    }
+}
+
+async fn add_key(store: &Store, name: &str) -> (KeyId, Secret) {
+    let peppers = store.peppers().await.expect("peppers");
+    let hasher = KeyHasher::new(&peppers[0]);
+    let secret = generate_key("cr_");
+    let key = NewKey {
+        name: name.to_owned(),
+        note: String::new(),
+        owner: String::new(),
+        enabled: true,
+        expires_at: None,
+        bindings: Vec::new(),
+        tags: Vec::new(),
+        hash: hasher.hash(secret.expose()),
+        pepper_id: hasher.pepper(),
+        secret_tail: secret.last_four().to_owned(),
+    };
+    let ids = store.add_keys(&[key], START).await.expect("added");
+    (ids[0], secret)
+}
