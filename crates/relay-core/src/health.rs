@@ -103,6 +103,8 @@ pub struct Health {
 #[derive(Debug, Clone, Copy, Default)]
 struct Lane {
     rest: Option<Rest>,
+    /// When the last fault came.
+    fault_at: Timestamp,
     strikes: u32,
 }
 
@@ -116,11 +118,16 @@ impl Health {
         lane.fault(evidence, now, jitter)
     }
 
-    /// Takes note of an answer for `family`. Returns whether a rest was left by it.
-    pub fn answered(&mut self, family: &ModelFamily) -> bool {
-        let was_resting = self.account.rest.is_some() || self.models.contains_key(family);
-        self.account = Lane::default();
-        self.models.remove(family);
+    /// Takes note of an answer for `family` to a call that was sent at `sent`: faults since then
+    /// are news that it does not contradict. Returns whether a rest was left by it.
+    pub fn answered(&mut self, family: &ModelFamily, sent: Timestamp) -> bool {
+        let mut was_resting = false;
+        if self.account.fault_at <= sent {
+            was_resting |= std::mem::take(&mut self.account).rest.is_some();
+        }
+        if self.models.get(family).is_some_and(|lane| lane.fault_at <= sent) {
+            was_resting |= self.models.remove(family).is_some();
+        }
         was_resting
     }
 
@@ -161,12 +168,13 @@ impl Lane {
                 stated: false,
             },
         };
+        self.fault_at = now;
         // Faults of calls that were under way together are one strike, not many.
         if self.rest.is_none_or(|current| current.until <= now) {
             self.strikes = self.strikes.saturating_add(1);
         }
         self.rest = Some(match self.rest {
-            Some(current) if current.until > rest.until && current.stated => current,
+            Some(current) if current.until > rest.until && current.stated >= rest.stated => current,
             _ => rest,
         });
         self.rest.unwrap_or(rest)
@@ -215,7 +223,7 @@ mod tests {
             now = rest.until;
         }
         assert_eq!(lengths, [1, 2, 4]);
-        assert!(health.answered(&opus()));
+        assert!(health.answered(&opus(), now));
         let rest = health.fault(&evidence(RestCause::Failing, None), now, 0);
         assert_eq!(rest.until.since(now).as_secs(), 1);
     }
@@ -229,6 +237,30 @@ mod tests {
         }
         let rest = health.account_rest(now).expect("a rest");
         assert!(rest.until.since(now) <= Duration::from_secs(2));
+    }
+
+    #[test]
+    fn an_answer_to_a_call_that_was_sent_before_the_fault_ends_no_rest() {
+        let mut health = Health::default();
+        let sent = Timestamp::from_seconds(1_000);
+        let now = Timestamp::from_seconds(1_010);
+        health.fault(&evidence(RestCause::RateLimited, None), now, 0);
+        assert!(!health.answered(&opus(), sent));
+        assert!(health.account_rest(now).is_some());
+        assert!(health.answered(&opus(), now));
+        assert_eq!(health.account_rest(now), None);
+    }
+
+    #[test]
+    fn a_passing_fault_does_not_shorten_a_longer_rest() {
+        let mut health = Health::default();
+        let now = Timestamp::from_seconds(1_000);
+        let longer = health.fault(&evidence(RestCause::Condemned, None), now, 0);
+        health.fault(&evidence(RestCause::Failing, None), now, 0);
+        assert_eq!(health.account_rest(now), Some(longer));
+        let stated = Timestamp::from_seconds(1_005);
+        health.fault(&evidence(RestCause::RateLimited, Some(stated)), now, 0);
+        assert_eq!(health.account_rest(now).map(|rest| rest.until), Some(stated));
     }
 
     #[test]

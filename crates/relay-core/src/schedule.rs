@@ -114,16 +114,7 @@ pub fn choose(
     want: &Demand<'_>,
     now: Timestamp,
 ) -> Result<Choice, NoCapacity> {
-    let able = || {
-        pool.iter().filter(|view| {
-            view.in_pool(want)
-                && view.serves(want)
-                && view.account.enabled
-                && !want.tried.contains(&view.account.id)
-        })
-    };
-    let open = || able().filter(|view| view.rest.is_none_or(|rest| rest.until <= now));
-
+    let open = || open(pool, want, now);
     if let Some(pinned) = open().find(|view| Some(view.account.id) == want.pinned) {
         let id = pinned.account.id;
         return Ok(if pinned.has_slot() { Choice::Serve(id) } else { Choice::AwaitPinned(id) });
@@ -135,12 +126,34 @@ pub fn choose(
         });
         return best.map(|view| Choice::Serve(view.account.id)).ok_or(NoCapacity::AllBusy);
     }
-    let resting: Vec<_> = able().filter_map(|view| Some((view, view.rest?))).collect();
+    let resting: Vec<_> = able(pool, want).filter_map(|view| Some((view, view.rest?))).collect();
     match resting.iter().min_by_key(|(_, rest)| rest.until) {
         None => Err(why_none(pool, want)),
         Some((first, _)) if may_probe(&resting) => Ok(Choice::Probe(first.account.id)),
         Some(_) => Err(rest_of(resting.iter().map(|(_, rest)| *rest))),
     }
+}
+
+/// The accounts that could serve a call now, if only they had a slot for it.
+pub fn open<'v>(
+    pool: &'v [AccountView<'v>],
+    want: &'v Demand<'v>,
+    now: Timestamp,
+) -> impl Iterator<Item = &'v AccountView<'v>> {
+    able(pool, want).filter(move |view| view.rest.is_none_or(|rest| rest.until <= now))
+}
+
+/// The accounts that could serve a call if none rested.
+fn able<'v>(
+    pool: &'v [AccountView<'v>],
+    want: &'v Demand<'v>,
+) -> impl Iterator<Item = &'v AccountView<'v>> {
+    pool.iter().filter(|view| {
+        view.in_pool(want)
+            && view.serves(want)
+            && view.account.enabled
+            && !want.tried.contains(&view.account.id)
+    })
 }
 
 /// What all accounts that could serve the call rest for, if all do: whatever the call has tried.

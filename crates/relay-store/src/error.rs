@@ -46,6 +46,14 @@ pub enum StoreError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// What was committed may not survive a power cut.
+    #[error("cannot sync {}", path.display())]
+    Sync {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The name is in use.
     #[error("the name {0:?} is taken")]
     NameTaken(String),

@@ -268,6 +268,17 @@ impl Journal {
         !self.is_full() || self.inner.shared.writer.lock().hold_space_back()
     }
 
+    /// Whether entries survive a power cut, so that what is deleted here has to as well.
+    pub fn is_synced(&self) -> bool {
+        self.inner.syncer.is_some()
+    }
+
+    /// Whether [`Journal::release`] would delete anything.
+    pub fn has_consumed_segments(&self, consumed: Position) -> bool {
+        let bound = consumed.segment.min(self.end().segment);
+        !self.inner.shared.writer.lock().releasable_before(bound).is_empty()
+    }
+
     /// Deletes the segments before that of `consumed`, and says how many.
     ///
     /// `consumed` must be as durable in the database as the journal's entries are. Attempts of

@@ -32,8 +32,10 @@ const MIGRATIONS: &[Migration] =
 pub(crate) enum Found {
     /// It has no tables.
     Empty,
-    /// It is ours, of a schema that this program knows.
-    Ours,
+    /// It is ours, of a schema that lacks steps.
+    Older,
+    /// It is ours, of this program's schema.
+    Current,
 }
 
 /// Looks at a database without writing; refuses one that is newer than this program or not ours.
@@ -57,7 +59,7 @@ pub(crate) async fn look(
     if found > known {
         return Err(StoreError::NewerSchema { path: path.to_owned(), found, known });
     }
-    Ok(Found::Ours)
+    Ok(if found < known { Found::Older } else { Found::Current })
 }
 
 /// Applies the steps that the database lacks, within the caller's transaction.

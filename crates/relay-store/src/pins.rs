@@ -99,6 +99,14 @@ impl Pins {
         changes
     }
 
+    /// Marks again what was taken and could not be written.
+    pub fn mark_again(&self, changes: &[PinChange]) {
+        for change in changes {
+            let (PinChange::Set(Pin { session, .. }) | PinChange::Removed(session)) = *change;
+            self.shard(session).lock().mark(session);
+        }
+    }
+
     /// Takes in what the database kept, soonest to end first; what has ended is left out.
     pub fn load(&self, pins: impl IntoIterator<Item = Pin>, now: Timestamp) {
         for Pin { session, account, expires_at } in pins {
@@ -228,6 +236,9 @@ mod tests {
         }
         pins.take_dirty(100);
         assert_eq!(pins.forget_account(A), 5);
+        let unwritten = pins.take_dirty(100);
+        assert!(pins.take_dirty(100).is_empty());
+        pins.mark_again(&unwritten);
         assert_eq!(pins.get(session(4), START), None);
         assert_eq!(pins.get(session(5), START), Some(B));
         let mut removed = pins.take_dirty(100);

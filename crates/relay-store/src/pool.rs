@@ -78,15 +78,19 @@ impl Store {
         if_missing: IfMissing,
     ) -> Result<Self, StoreError> {
         let vault = Vault::new(master);
-        match (inspect(path, &vault).await?, if_missing) {
-            (Found::Ours, _) => {}
+        let found = inspect(path, &vault).await?;
+        match (found, if_missing) {
+            (Found::Older | Found::Current, _) => {}
             (Found::Empty, IfMissing::Create) => create(path)?,
             (Found::Empty, IfMissing::Refuse) => {
                 return Err(StoreError::Missing { path: path.to_owned() });
             }
         }
         let store = Self { writer: writer(path), reader: reader(path), vault: Arc::new(vault) };
-        store.bring_up(path, now).await?;
+        // What needs no write waits for nobody's: a database may be locked for minutes.
+        if found != Found::Current {
+            store.bring_up(path, now).await?;
+        }
         Ok(store)
     }
 
@@ -94,7 +98,7 @@ impl Store {
     /// one transaction. What was looked at before is looked at again, now that nobody else writes.
     async fn bring_up(&self, path: &Path, now: Timestamp) -> Result<(), StoreError> {
         let mut edit = self.edit().await?;
-        if migrate::look(&mut edit, path).await? == Found::Ours {
+        if migrate::look(&mut edit, path).await? != Found::Empty {
             vault_keys::check(&mut edit, &self.vault, path).await?;
         }
         migrate::apply(&mut edit, now).await?;
@@ -113,6 +117,19 @@ impl Store {
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
         sqlx::query("pragma wal_checkpoint(truncate)").execute(&self.writer).await?;
         Ok(())
+    }
+
+    /// Brings what was committed to the disk. A commit alone survives the process, not a power cut.
+    pub async fn sync(&self) -> Result<(), StoreError> {
+        let path = self.writer.connect_options().get_filename().to_owned();
+        let log = beside(&path, "-wal");
+        let synced = tokio::task::spawn_blocking(move || match fs::File::open(log) {
+            // What a log held that is gone was synced before it went.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            log => log?.sync_data(),
+        });
+        let synced = synced.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        synced.map_err(|source| StoreError::Sync { path, source })
     }
 
     /// Reads through the whole file; the first fault that is found, in the engine's words.
@@ -142,8 +159,8 @@ async fn inspect(path: &Path, vault: &Vault) -> Result<Found, StoreError> {
     let immutable = !beside(path, "-wal").exists();
     let mut connection = options(path).read_only(true).immutable(immutable).connect().await?;
     let found = match migrate::look(&mut connection, path).await {
-        Ok(Found::Ours) => {
-            vault_keys::check(&mut connection, vault, path).await.map(|()| Found::Ours)
+        Ok(found @ (Found::Older | Found::Current)) => {
+            vault_keys::check(&mut connection, vault, path).await.map(|()| found)
         }
         other => other,
     };

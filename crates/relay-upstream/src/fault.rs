@@ -89,6 +89,8 @@ const ANTHROPIC: &[Row] = &[
         word: "condemned",
         cause: RestCause::Condemned,
     },
+    // An API does not redirect: the account's address is not one.
+    Row::any(Status::Within(300, 399), "redirected", RestCause::Failing),
     Row::any(Status::Is(401), "unauthorised", RestCause::Unauthorised),
     Row::any(Status::Is(402), "unpaid", RestCause::Condemned),
     Row::any(Status::Is(403), "forbidden", RestCause::Condemned),
@@ -220,6 +222,7 @@ mod tests {
         assert_eq!(blame(429, ""), Some(RestCause::RateLimited));
         assert_eq!(blame(500, ""), Some(RestCause::Failing));
         assert_eq!(blame(529, ""), Some(RestCause::Overloaded));
+        assert_eq!(blame(302, ""), Some(RestCause::Failing));
         assert_eq!(blame(status_of_kind("overloaded_error"), ""), Some(RestCause::Overloaded));
     }
 }

@@ -25,7 +25,7 @@ const DRAIN_BYTES_MAX: usize = 128 << 20;
 
 /// The grain in which memory is accounted.
 const GRAIN: usize = 4 << 10;
-/// How much more is taken at a time for a body of unstated length.
+/// How much is unpacked at a time.
 const STEP: usize = 64 << 10;
 
 /// The memory that all request bodies together may take.
@@ -36,11 +36,11 @@ pub struct BodyMemory {
 }
 
 /// A share of the memory, given back when the last copy of its body is dropped.
-#[derive(Default)]
-struct Room {
-    permit: Option<OwnedSemaphorePermit>,
-    bytes: usize,
-}
+///
+/// It is taken at once and only ever shrinks: bodies that held a part and waited for more would
+/// wait for each other.
+#[derive(Debug)]
+struct Room(OwnedSemaphorePermit);
 
 /// A body with its share of the memory: what the last copy of the bytes drops.
 struct Held {
@@ -66,25 +66,23 @@ impl BodyMemory {
         (self.grains as usize).saturating_sub(self.free.available_permits()) * GRAIN
     }
 
-    /// Makes `room` large enough for `bytes`, waiting for others to leave if need be. A single
-    /// body never asks for more than there is.
-    async fn grow(&self, room: &mut Room, bytes: usize) -> Result<(), Busy> {
-        if bytes <= room.bytes {
-            return Ok(());
+    /// Takes room for `bytes`, waiting for others to leave if need be. A single body never asks
+    /// for more than there is.
+    async fn take(&self, bytes: usize) -> Result<Room, Busy> {
+        let grains = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX).min(self.grains);
+        let acquire = Arc::clone(&self.free).acquire_many_owned(grains);
+        match timeout(BODY_MEMORY_WAIT, acquire).await {
+            Ok(Ok(permit)) => Ok(Room(permit)),
+            _ => Err(Busy::BodyMemory),
         }
-        let has = u32::try_from(room.bytes / GRAIN).unwrap_or(u32::MAX);
-        let wants = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX).min(self.grains);
-        let more = wants.saturating_sub(has);
-        let acquire = Arc::clone(&self.free).acquire_many_owned(more);
-        let Ok(Ok(permit)) = timeout(BODY_MEMORY_WAIT, acquire).await else {
-            return Err(Busy::BodyMemory);
-        };
-        match &mut room.permit {
-            Some(held) => held.merge(permit),
-            None => room.permit = Some(permit),
-        }
-        room.bytes = wants.max(has) as usize * GRAIN;
-        Ok(())
+    }
+}
+
+impl Room {
+    /// Gives back what is not needed for `bytes`.
+    fn shrink(&mut self, bytes: usize) {
+        let excess = self.0.num_permits().saturating_sub(bytes.div_ceil(GRAIN));
+        drop(self.0.split(excess));
     }
 }
 
@@ -109,7 +107,7 @@ pub async fn read(
             return Err(failure);
         }
     };
-    let read = read_into(memory, room, encoding, &mut body, limit).await;
+    let read = read_into(room, encoding, &mut body, limit).await;
     if read.is_err() {
         drain(body);
     }
@@ -127,13 +125,16 @@ async fn make_room(
     if stated.is_some_and(|bytes| bytes > limit) {
         return Err(CallerFault::TooLarge { limit }.into());
     }
-    let mut room = Room::default();
-    memory.grow(&mut room, stated.unwrap_or(STEP)).await?;
-    Ok((encoding, room))
+    // Of an unstated length is known only that it may be as large as any.
+    let sent = stated.unwrap_or(limit);
+    let most = match encoding {
+        Encoding::Identity => sent,
+        Encoding::Gzip => sent + limit,
+    };
+    Ok((encoding, memory.take(most).await?))
 }
 
 async fn read_into(
-    memory: &BodyMemory,
     mut room: Room,
     encoding: Encoding,
     body: &mut Incoming,
@@ -142,18 +143,16 @@ async fn read_into(
     let stated = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok());
     let mut bytes = Vec::with_capacity(stated.unwrap_or(0));
     while let Some(chunk) = next_chunk(body).await? {
-        let length = bytes.len() + chunk.len();
-        if length > limit {
+        if bytes.len() + chunk.len() > limit {
             return Err(CallerFault::TooLarge { limit }.into());
-        }
-        if length > room.bytes {
-            memory.grow(&mut room, length + STEP).await?;
         }
         bytes.extend_from_slice(&chunk);
     }
     if matches!(encoding, Encoding::Gzip) {
-        bytes = unpack(memory, &mut room, &bytes, limit).await?;
+        bytes = unpack(&bytes, limit).await?;
     }
+    bytes.shrink_to_fit();
+    room.shrink(bytes.len());
     Ok(Bytes::from_owner(Held { bytes, _room: room }))
 }
 
@@ -182,18 +181,12 @@ async fn next_chunk(body: &mut Incoming) -> Result<Option<Bytes>, CallerFault> {
 
 /// Unpacks step by step, so that a small body which unpacks to a huge one takes no more memory
 /// than its limit allows.
-async fn unpack(
-    memory: &BodyMemory,
-    room: &mut Room,
-    packed: &[u8],
-    limit: usize,
-) -> Result<Vec<u8>, Failure> {
+async fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, Failure> {
     let malformed =
         || CallerFault::Malformed("the body is not the gzip that it claims to be".into());
     let mut decoder = flate2::read::MultiGzDecoder::new(packed);
     let mut bytes = Vec::new();
     loop {
-        memory.grow(room, bytes.len() + packed.len() + STEP).await?;
         let before = bytes.len();
         let mut step = decoder.by_ref().take(STEP as u64);
         step.read_to_end(&mut bytes).map_err(|_| malformed())?;
@@ -243,9 +236,9 @@ mod tests {
     #[tokio::test]
     async fn room_is_given_back_with_the_last_copy() {
         let memory = BodyMemory::new(1 << 20);
-        let mut room = Room::default();
-        memory.grow(&mut room, 300_000).await.expect("room");
-        memory.grow(&mut room, 200_000).await.expect("no less");
+        let mut room = memory.take(500_000).await.expect("room");
+        room.shrink(300_000);
+        room.shrink(400_000);
         assert_eq!(memory.used(), 300_000_usize.div_ceil(GRAIN) * GRAIN);
         let body = Bytes::from_owner(Held { bytes: vec![0; 300_000], _room: room });
         let copy = body.slice(10..20);
@@ -258,24 +251,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_waits_for_room_and_then_is_refused() {
         let memory = BodyMemory::new(100_000);
-        let mut first = Room::default();
-        memory.grow(&mut first, 90_000).await.expect("room");
-        let mut second = Room::default();
-        assert_eq!(memory.grow(&mut second, 50_000).await, Err(Busy::BodyMemory));
+        let first = memory.take(90_000).await.expect("room");
+        assert_eq!(memory.take(50_000).await.err(), Some(Busy::BodyMemory));
         drop(first);
-        assert_eq!(memory.grow(&mut second, 50_000).await, Ok(()));
+        assert!(memory.take(50_000).await.is_ok());
+        assert!(memory.take(usize::MAX).await.is_ok(), "what is larger than all has all");
     }
 
     #[tokio::test]
     async fn a_bomb_is_stopped_at_the_limit() {
         use std::io::Write;
-        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        packer.write_all(&vec![b' '; 32 << 20]).expect("a vector takes all");
-        let packed = packer.finish().expect("packed");
-        let memory = BodyMemory::new(64 << 20);
-        let mut room = Room::default();
-        let unpacked = unpack(&memory, &mut room, &packed, 1 << 20).await;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![b' '; 32 << 20]).expect("a vector takes all");
+        let packed = encoder.finish().expect("packed");
+        let unpacked = unpack(&packed, 1 << 20).await;
         assert!(matches!(unpacked, Err(Failure::Caller(CallerFault::TooLarge { .. }))));
-        assert!(memory.used() < 4 << 20);
     }
 }

@@ -10,7 +10,7 @@ use relay_core::clock::Clock;
 use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome};
 use relay_store::journal::{Entry, Journal, Position, Tail};
 use relay_store::pool::Store;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// Records that are written in one transaction.
 pub const BATCH_MAX: usize = 500;
@@ -18,6 +18,9 @@ pub const BATCH_MAX: usize = 500;
 const COLLECT: Duration = Duration::from_millis(250);
 /// The first and the longest pause after the database refused a batch.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How often a full journal is tried again. It takes no new calls, so no entry may come that
+/// would be a reason to look.
+const LOOK_FOR_ROOM_EVERY: Duration = Duration::from_secs(2);
 
 /// Records that may wait for room in a full journal; more are lost, and said to be. Their calls
 /// stand in the journal as open, so that a crash settles them at what they were expected to use.
@@ -87,11 +90,18 @@ impl Bookkeeper {
     /// Writes batches for ever.
     pub async fn run(mut self) {
         loop {
-            self.tail.wait_for_more().await;
-            sleep(COLLECT).await;
-            self.write_all().await;
+            if timeout(LOOK_FOR_ROOM_EVERY, self.tail.wait_for_more()).await.is_ok() {
+                sleep(COLLECT).await;
+                self.write_all().await;
+            }
             self.make_room();
         }
+    }
+
+    /// Writes everything there is, with what waited for room.
+    pub async fn finish(mut self) {
+        self.make_room();
+        self.write_all().await;
     }
 
     fn make_room(&self) {
@@ -120,9 +130,21 @@ impl Bookkeeper {
                 })
                 .collect();
             self.write(&records, upto).await;
-            if let Err(error) = self.journal.release(upto) {
-                tracing::warn!(%error, "an old journal segment stays");
-            }
+            self.release(upto).await;
+        }
+    }
+
+    /// Lets go of segments that the database has, as durably as they are here.
+    async fn release(&self, upto: Position) {
+        if self.journal.is_synced()
+            && self.journal.has_consumed_segments(upto)
+            && let Err(error) = self.store.sync().await
+        {
+            tracing::warn!(%error, "an old journal segment stays");
+            return;
+        }
+        if let Err(error) = self.journal.release(upto) {
+            tracing::warn!(%error, "an old journal segment stays");
         }
     }
 

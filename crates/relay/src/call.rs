@@ -28,6 +28,7 @@ use tokio::time::Instant;
 
 pub use answer::{Answer, serve};
 pub use unary::Orphanage;
+pub(crate) use upstream_body::UpstreamBody;
 
 use crate::keyring::{Holder, KeyLease};
 use crate::shutdown::OpenMark;

@@ -27,6 +27,9 @@ use crate::cli::context::Context;
 /// Wrong use of the program.
 const MISUSED: u8 = 2;
 
+/// Where help shows the flags of every command.
+const EVERYWHERE: &str = "Everywhere";
+
 /// A self-hosted relay: your AI accounts behind one address, and a key for each of your people.
 #[derive(Debug, Parser)]
 #[command(name = "crs", version)]
@@ -41,13 +44,13 @@ struct Cli {
 #[derive(Debug, Args)]
 struct Global {
     /// Where the relay keeps its data [default: DATA_DIR, else ./data]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     data_dir: Option<PathBuf>,
     /// Print one JSON value instead of text
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// Language of texts: en
-    #[arg(long, global = true, value_name = "LANG", value_parser = later::language)]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_parser = later::language)]
     lang: Option<String>,
 }
 

@@ -129,15 +129,19 @@ impl Settings {
             unary_deadline: read.value("REQUEST_TIMEOUT", parse::millis, Duration::from_mins(10)),
             first_byte_deadline: read.value(
                 "FIRST_BYTE_TIMEOUT",
-                parse::seconds,
+                parse::patience,
                 Duration::from_mins(2),
             ),
             idle_deadline: read.value(
                 "STREAM_IDLE_TIMEOUT",
-                parse::seconds,
+                parse::patience,
                 Duration::from_mins(5),
             ),
-            keepalive_after: read.value("KEEPALIVE_AFTER", parse::seconds, Duration::from_secs(15)),
+            keepalive_after: read.value(
+                "KEEPALIVE_AFTER",
+                parse::patience,
+                Duration::from_secs(15),
+            ),
             body_bytes_max: read.value("REQUEST_MAX_SIZE_MB", parse::mebibytes, 60 << 20),
             body_memory_bytes: read.value("BODY_MEMORY_MB", parse::mebibytes, quarter_of_memory()),
             attempts_max: read.value("ATTEMPTS_MAX", parse::attempts, 3),

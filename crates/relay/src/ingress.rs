@@ -32,6 +32,10 @@ use crate::refusals::{Noted, Refused};
 use crate::route::{Ask, ClientRoute};
 use crate::shutdown::Stage;
 
+/// The longest query that is taken. It goes upstream, where an address has its limits too, and
+/// what no address can hold must not look like a fault of the account.
+const QUERY_BYTES_MAX: usize = 8 << 10;
+
 /// What is known of a request before anything of it is looked at.
 #[derive(Debug)]
 pub struct Arrival {
@@ -167,6 +171,10 @@ fn identify(app: &App, ask: &Ask, head: &Parts) -> Result<Arc<Holder>, Failure> 
         Ask::NotBuilt => return Err(CallerFault::NotBuilt.into()),
         Ask::WrongMethod => return Err(CallerFault::WrongMethod.into()),
         Ask::Messages | Ask::CountTokens | Ask::Models | Ask::Model(_) | Ask::Greeting => {}
+    }
+    if head.uri.query().is_some_and(|query| query.len() > QUERY_BYTES_MAX) {
+        let why = format!("the query is longer than {QUERY_BYTES_MAX} bytes");
+        return Err(CallerFault::Malformed(why).into());
     }
     if app.shutdown.stage() > Stage::Serving {
         return Err(Busy::Stopping.into());

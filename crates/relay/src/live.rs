@@ -1,7 +1,11 @@
 //! What only a running server knows, asked over a socket in the data directory.
 
+use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +21,8 @@ use crate::app::App;
 
 /// How long a command waits for the server's answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Longer paths are no address of a socket on some system.
+const ADDRESS_BYTES_MAX: usize = 100;
 
 /// The state of a running server.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -90,7 +96,7 @@ pub fn listen(dir: &DataDir) -> std::io::Result<UnixListener> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
+    let listener = at_socket(dir, |address| UnixListener::bind(address))?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }
@@ -112,9 +118,26 @@ pub async fn run(app: Arc<App>, listener: UnixListener) {
     }
 }
 
+/// Hands over the address of the socket. Where its path is too long for one, it is named by way
+/// of the open directory, as Linux allows.
+fn at_socket<T>(
+    dir: &DataDir,
+    act: impl FnOnce(&Path) -> std::io::Result<T>,
+) -> std::io::Result<T> {
+    let path = dir.socket();
+    match path.file_name() {
+        Some(name) if path.as_os_str().len() > ADDRESS_BYTES_MAX => {
+            let directory = File::open(dir.root())?;
+            let opened = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string());
+            act(&opened.join(name))
+        }
+        _ => act(&path),
+    }
+}
+
 /// Asks the server of a data directory; `None` if none runs.
 pub fn ask(dir: &DataDir) -> Option<LiveState> {
-    let mut stream = std::os::unix::net::UnixStream::connect(dir.socket()).ok()?;
+    let mut stream = at_socket(dir, |address| UnixStream::connect(address)).ok()?;
     stream.set_read_timeout(Some(ANSWER_WITHIN)).ok()?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).ok()?;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::future::join_all;
 use http::{HeaderMap, Request};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use parking_lot::Mutex;
 use relay_core::account::Account;
 use relay_core::clock::Timestamp;
@@ -21,6 +21,7 @@ use relay_upstream::{auth, headers, profile};
 use relay_wire::models::{ModelEntry, parse_list};
 
 use crate::app::App;
+use crate::call::UpstreamBody;
 use crate::roster::Member;
 
 /// How long an account's list is taken for true.
@@ -127,6 +128,14 @@ async fn fetch(app: &App, member: &Member) -> Option<Vec<ModelEntry>> {
     if !response.status().is_success() {
         return None;
     }
-    let body = Limited::new(response.into_body(), LIST_BYTES_MAX).collect().await.ok()?;
-    parse_list(&body.to_bytes())
+    let (head, incoming) = response.into_parts();
+    let mut body = UpstreamBody::new(&head.headers, incoming).ok()?;
+    let mut list = BytesMut::new();
+    while let Some(chunk) = body.chunk().await {
+        list.extend_from_slice(&chunk.ok()?);
+        if list.len() > LIST_BYTES_MAX {
+            return None;
+        }
+    }
+    parse_list(&list)
 }

@@ -1,12 +1,17 @@
 //! Events on their way to the database. A call never waits for it.
 
+use std::time::Duration;
+
 use relay_core::clock::Timestamp;
 use relay_core::event::Event;
 use relay_store::pool::Store;
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 /// How many events may wait; more are dropped, and said to be.
 pub const EVENTS_WAITING_MAX: usize = 1_024;
+/// The pause after the database did not take an event.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Takes events from calls.
 #[derive(Debug, Clone)]
@@ -39,8 +44,9 @@ impl OutboxWriter {
     /// Writes events until their sender is gone.
     pub async fn run(mut self, store: Store) {
         while let Some((event, at)) = self.receiver.recv().await {
-            if let Err(error) = store.emit(&event, at).await {
-                tracing::warn!(%error, event = event.name(), "an event was not stored");
+            while let Err(error) = store.emit(&event, at).await {
+                tracing::warn!(%error, event = event.name(), "an event waits for the database");
+                sleep(RETRY_AFTER).await;
             }
         }
     }

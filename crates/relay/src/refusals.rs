@@ -32,6 +32,28 @@ const NO_KEY: KeyId = KeyId(0);
 /// A counter: hour, key, reason.
 type Counter = (Timestamp, KeyId, &'static str);
 
+/// Counts on their way to the database.
+#[derive(Debug, Default)]
+pub struct Counts(BTreeMap<Counter, u64>);
+
+impl Counts {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// As the database takes them.
+    pub fn rows(&self) -> Vec<RefusalCount> {
+        let count = |(&(hour, key, reason), &calls): (&Counter, &u64)| RefusalCount {
+            hour,
+            key,
+            reason: reason.to_owned(),
+            calls,
+        };
+        self.0.iter().map(count).collect()
+    }
+}
+
 /// Counts refusals.
 #[derive(Debug, Default)]
 pub struct Refusals {
@@ -70,15 +92,16 @@ impl Refusals {
     }
 
     /// The counts since this was last asked, for the database.
-    pub fn take_counts(&self) -> Vec<RefusalCount> {
-        let counts = std::mem::take(&mut self.kept.lock().counts);
-        let count = |((hour, key, reason), calls): (Counter, u64)| RefusalCount {
-            hour,
-            key,
-            reason: reason.to_owned(),
-            calls,
-        };
-        counts.into_iter().map(count).collect()
+    pub fn take_counts(&self) -> Counts {
+        Counts(std::mem::take(&mut self.kept.lock().counts))
+    }
+
+    /// Takes counts back that the database did not take.
+    pub fn put_back(&self, counts: Counts) {
+        let mut kept = self.kept.lock();
+        for (counter, calls) in counts.0 {
+            *kept.counts.entry(counter).or_default() += calls;
+        }
     }
 
     /// The last hundred, oldest first.
@@ -115,9 +138,12 @@ mod tests {
         assert_eq!(refusals.note(refused(7_201, None)), Noted::Aloud);
         assert_eq!(refusals.latest().len(), LATEST_MAX);
         let counts = refusals.take_counts();
-        let counts: Vec<_> = counts.iter().map(|it| (it.key, it.calls)).collect();
-        assert_eq!(counts, [(NO_KEY, 1_001)]);
         assert!(refusals.take_counts().is_empty());
+        refusals.note(refused(7_202, None));
+        refusals.put_back(counts);
+        let counts = refusals.take_counts().rows();
+        let counts: Vec<_> = counts.iter().map(|it| (it.key, it.calls)).collect();
+        assert_eq!(counts, [(NO_KEY, 1_002)]);
     }
 
     #[test]

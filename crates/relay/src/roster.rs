@@ -58,9 +58,10 @@ impl Shared {
         self.health.lock().fault(evidence, now, jitter)
     }
 
-    /// Takes note of an answer; tells whether a rest was left by it.
-    pub fn answered(&self, family: &ModelFamily) -> bool {
-        self.health.lock().answered(family)
+    /// Takes note of an answer to a call that was sent at `sent`; tells whether a rest was left
+    /// by it.
+    pub fn answered(&self, family: &ModelFamily, sent: Timestamp) -> bool {
+        self.health.lock().answered(family, sent)
     }
 
     /// The operator's reset: clears every rest.

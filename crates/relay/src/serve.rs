@@ -34,6 +34,8 @@ const PINS_MAX: usize = 100_000;
 /// How long the last records may take to the database at the end; what is left then is brought
 /// there by the next start.
 const LAST_RECORDS_WITHIN: Duration = Duration::from_secs(5);
+/// How long the last pins and counts of refusals may take to the database at the end.
+const LAST_PINS_WITHIN: Duration = Duration::from_secs(3);
 /// How long the database may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -42,9 +44,10 @@ pub async fn run(loaded: Loaded) -> anyhow::Result<()> {
     let begun = Instant::now();
     let Loaded { settings, warnings } = loaded;
     let dir = DataDir::create(&settings.data_dir)?;
-    let _lock: DirLock = dir.lock()?;
+    let mut lock: DirLock = dir.lock()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = open_store(&settings, &dir, clock.as_ref()).await?;
+    lock.sign();
     let _logs = telemetry::start(&settings.log, &dir.logs()).context("cannot write logs")?;
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -54,10 +57,7 @@ pub async fn run(loaded: Loaded) -> anyhow::Result<()> {
     let listener = server::listen(SocketAddr::new(settings.host, settings.port))
         .with_context(|| format!("cannot listen on {}:{}", settings.host, settings.port))?;
     let started = start(settings, &dir, store, clock).await?;
-    let address = listener.local_addr()?;
-    announce(address);
-    tracing::info!(ready_ms = begun.elapsed().as_millis(), "listening on http://{address}");
-    serve(started, listener, &dir).await
+    serve(started, listener, &dir, begun).await
 }
 
 /// What stands before the first call.
@@ -179,10 +179,16 @@ fn recover(journal: &Journal, recovery: Recovery, clock: &dyn Clock) -> anyhow::
     Ok(())
 }
 
-/// Serves until the end.
-async fn serve(started: Started, listener: TcpListener, dir: &DataDir) -> anyhow::Result<()> {
+/// Serves until the end. Says that it listens once signals and commands are listened to as well.
+async fn serve(
+    started: Started,
+    listener: TcpListener,
+    dir: &DataDir,
+    begun: Instant,
+) -> anyhow::Result<()> {
     let Started { app, bookkeeper, outbox, changes_seen } = started;
     let socket = live::listen(dir).context("cannot open the socket for commands")?;
+    let address = listener.local_addr()?;
     let behind: Vec<JoinHandle<()>> = vec![
         tokio::spawn(watch::run(Arc::clone(&app), changes_seen)),
         tokio::spawn(watch::save(Arc::clone(&app))),
@@ -191,12 +197,16 @@ async fn serve(started: Started, listener: TcpListener, dir: &DataDir) -> anyhow
     ];
     let books = tokio::spawn(bookkeeper.run());
     tokio::spawn(follow_signals(app.shutdown.clone(), app.settings.shutdown_grace)?);
+    announce(address);
+    tracing::info!(ready_ms = begun.elapsed().as_millis(), "listening on http://{address}");
 
     server::run(Arc::clone(&app), listener).await;
     for task in behind {
         task.abort();
     }
-    watch::save_once(&app).await;
+    if timeout(LAST_PINS_WITHIN, watch::save_once(&app)).await.is_err() {
+        tracing::warn!("the database took no pins; conversations may move to other accounts");
+    }
     last_records(&app, books).await;
     let _ = std::fs::remove_file(dir.socket());
     if timeout(CLOSE_WITHIN, app.store.close()).await.is_err() {
@@ -213,8 +223,8 @@ async fn last_records(app: &App, books: JoinHandle<()>) {
     let _ = books.await;
     let from = app.store.journal_position().await.ok().flatten().unwrap_or(Position::START);
     let (journal, store) = (app.journal.clone(), app.store.clone());
-    let mut books = Bookkeeper::new(journal, store, from, app.bookkeeping.clone());
-    if timeout(LAST_RECORDS_WITHIN, books.write_all()).await.is_err() {
+    let books = Bookkeeper::new(journal, store, from, app.bookkeeping.clone());
+    if timeout(LAST_RECORDS_WITHIN, books.finish()).await.is_err() {
         tracing::warn!("the database took no records; the next start brings them there");
     }
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::Request;
@@ -42,17 +43,18 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Serves until the shutdown begins, then waits for open connections. Once calls are being ended,
-/// their answers get a moment to leave; then what is still open is dropped, and settles itself.
+/// Serves until calls are being ended: who comes while open ones drain is told so, which a closed
+/// port would not. Then answers get a moment to leave; what is still open after it is dropped, and
+/// settles itself.
 pub async fn run(app: Arc<App>, listener: TcpListener) {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
-    let mut draining = Box::pin(app.shutdown.reached(Stage::Draining));
+    let mut ending = Box::pin(app.shutdown.reached(Stage::Ending));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
-            () = &mut draining => break,
+            () = &mut ending => break,
         };
         match accepted {
             Ok((stream, peer)) => {
@@ -65,14 +67,8 @@ pub async fn run(app: Arc<App>, listener: TcpListener) {
         }
     }
     drop(listener);
-    let last_bytes = async {
-        app.shutdown.reached(Stage::Ending).await;
-        tokio::time::sleep(LAST_BYTES_WITHIN).await;
-    };
-    tokio::select! {
-        () = graceful.shutdown() => {}
-        () = last_bytes => {}
-    }
+    // What has not left by then is dropped.
+    let _ = tokio::time::timeout(LAST_BYTES_WITHIN, graceful.shutdown()).await;
     connections.shutdown().await;
 }
 
@@ -83,7 +79,9 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: IpAddr, graceful: Watcher
         tracing::debug!(%error, "a connection was gone before it was served");
         return;
     }
-    let handler = service_fn(move |request: Request<Incoming>| {
+    let asked = AtomicBool::new(false);
+    let handler = service_fn(|request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         let app = Arc::clone(&app);
         async move { Ok::<_, Infallible>(service::answer(app, request, peer).await) }
     });
@@ -91,7 +89,17 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: IpAddr, graceful: Watcher
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     builder.http2().timer(TokioTimer::new());
     let connection = builder.serve_connection(TokioIo::new(stream), handler).into_owned();
-    if let Err(error) = graceful.watch(connection).await {
-        tracing::debug!(%error, "a connection ended");
+    // The reader of heads has its own limit, but begins only when it is known which HTTP is spoken.
+    let silence = async {
+        tokio::time::sleep(HEAD_WITHIN).await;
+        if asked.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        ended = graceful.watch(connection) => if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended");
+        },
+        () = silence => tracing::debug!("a connection asked for nothing"),
     }
 }

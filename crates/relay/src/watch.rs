@@ -111,12 +111,14 @@ pub async fn save_once(app: &App) {
     if !pins.is_empty()
         && let Err(error) = app.store.save_pins(&pins).await
     {
-        tracing::debug!(%error, "pins were not stored");
+        tracing::debug!(%error, "pins were not stored; they are with the next");
+        app.pins.mark_again(&pins);
     }
     let counts = app.refusals.take_counts();
     if !counts.is_empty()
-        && let Err(error) = app.store.count_refusals(&counts).await
+        && let Err(error) = app.store.count_refusals(&counts.rows()).await
     {
-        tracing::debug!(%error, "counts of refusals were not stored");
+        tracing::debug!(%error, "counts of refusals were not stored; they are with the next");
+        app.refusals.put_back(counts);
     }
 }

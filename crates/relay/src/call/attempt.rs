@@ -177,10 +177,12 @@ fn limit_headers(call: &Call, member: &Member) -> LimitHeaders {
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
+    const EVENT_STREAM: &str = "text/event-stream";
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.trim_start().starts_with("text/event-stream"))
+        .and_then(|value| value.get(..EVENT_STREAM.len()))
+        .is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM))
 }
 
 /// Reads a refusal and judges whose fault it is.
@@ -261,7 +263,9 @@ async fn read_to_content(
             }
         }
         held_bytes += batch.raw().len();
-        held.push(batch.raw());
+        if !batch.raw().is_empty() {
+            held.push(batch.raw());
+        }
         let ended = matches!(progress, Progress::Whole | Progress::GaveUp(_));
         if ended || matches!(progress, Progress::Content) || held_bytes > HELD_BACK_MAX {
             return Ok(Reply::Stream(StreamHead { headers: shown, held, framer, body, progress }));

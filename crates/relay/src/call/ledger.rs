@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use relay_core::account::Account;
+use relay_core::clock::Timestamp;
 use relay_core::event::Event;
 use relay_core::id::AccountId;
 use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome, TokenUsage};
@@ -44,10 +45,12 @@ pub(super) struct Ledger {
 struct Current {
     member: Arc<Member>,
     started: Instant,
+    /// When the request went out.
+    sent: Timestamp,
     status: Option<u16>,
     broke: Option<&'static str>,
     _slot: Slot,
-    _probe: Option<Probe>,
+    probe: Option<Probe>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,10 +149,11 @@ impl Ledger {
         self.current = Some(Current {
             member,
             started: Instant::now(),
+            sent: now,
             status: None,
             broke: None,
             _slot: slot,
-            _probe: probe,
+            probe,
         });
         Ok(())
     }
@@ -222,7 +226,9 @@ impl Ledger {
         self.upstream_time += current.started.elapsed();
         let now = self.app.now();
         let account = current.member.account.id;
-        if current.member.shared.answered(&self.call.model_family) {
+        // The account is found able or not by now, however long the answer takes.
+        current.probe = None;
+        if current.member.shared.answered(&self.call.model_family, current.sent) {
             self.app.outbox.emit(Event::AccountRecovered { account }, now);
         }
         if let (Some(session), KeepPin::No) = (self.call.session, keep_pin) {
@@ -365,8 +371,11 @@ impl Drop for Ledger {
         let outcome = if stopping { Outcome::Shutdown } else { Outcome::ClientLeft };
         let status = if self.first_byte.is_some() { 200 } else { CLIENT_CLOSED_REQUEST };
         let end = End { outcome, status };
-        // A stream is settled from what it had said; of a unary answer nothing is known.
-        if self.call.streamed {
+        if self.current.is_none() {
+            // Between attempts: those before were refused, or given up.
+            self.settle_free(end);
+        } else if self.call.streamed || self.meter.saw_start() {
+            // A stream is settled from what it had said; of a unary answer nothing is known.
             self.settle(end);
         } else {
             self.settle_reserved(end);

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use relay_core::clock::Timestamp;
 use relay_core::id::AccountId;
-use relay_core::schedule::{AccountView, Choice, Demand, NoCapacity, choose};
+use relay_core::schedule::{AccountView, Choice, Demand, NoCapacity, choose, open};
 use relay_store::slots::Slot;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::Call;
 use super::ledger::KeepPin;
@@ -17,7 +20,7 @@ use crate::roster::{Member, Probe};
 pub(super) const PINNED_SLOT_WAIT: Duration = Duration::from_secs(2);
 /// How long a call waits while every account is busy.
 pub(super) const ANY_SLOT_WAIT: Duration = Duration::from_secs(10);
-/// How long it waits at a time for one of them.
+/// How long it waits at a time for one of those that are open.
 const SLOT_LOOK: Duration = Duration::from_millis(100);
 
 /// An account with a slot for the call.
@@ -40,15 +43,13 @@ pub(super) async fn pick(
 ) -> Result<Picked, NoCapacity> {
     let patience = Instant::now() + ANY_SLOT_WAIT;
     let mut pinned = call.session.and_then(|session| app.pins.get(session, app.now()));
-    let mut keep_pin = KeepPin::No;
+    let mut keep_pin = if lacks_model(app, call, pinned) { KeepPin::Yes } else { KeepPin::No };
     loop {
         let members = app.roster.snapshot();
         let found = |id: AccountId| members.iter().find(|member| member.account.id == id);
         let choice = {
             let now = app.now();
-            let views: Vec<AccountView<'_>> =
-                members.iter().map(|member| member.view(&call.model_family, now)).collect();
-            choose(&views, &demand(call, pinned, tried), now)
+            choose(&views(&members, call, now), &demand(call, pinned, tried), now)
         };
         match choice {
             Ok(Choice::Serve(id)) => {
@@ -58,12 +59,11 @@ pub(super) async fn pick(
                 }
             }
             Ok(Choice::AwaitPinned(id)) => {
-                let waited = match found(id) {
-                    Some(member) => take_within(member, PINNED_SLOT_WAIT).await,
-                    None => None,
-                };
-                if let Some(picked) = waited {
-                    return Ok(picked);
+                let own = found(id).cloned().into_iter().collect();
+                if let Some((member, slot)) =
+                    take_one_of(app, call, tried, own, PINNED_SLOT_WAIT).await
+                {
+                    return Ok(Picked { member, slot, probe: None, keep_pin: KeepPin::No });
                 }
                 (pinned, keep_pin) = (None, KeepPin::Yes);
             }
@@ -76,11 +76,21 @@ pub(super) async fn pick(
                 }
             }
             Err(NoCapacity::AllBusy) if Instant::now() < patience => {
-                wait_for_any(app, call, tried).await;
+                let look = Instant::now() + SLOT_LOOK;
+                let all = open_members(app, call, tried);
+                if let Some((member, slot)) = take_one_of(app, call, tried, all, SLOT_LOOK).await {
+                    return Ok(Picked { member, slot, probe: None, keep_pin });
+                }
+                // Where too many wait already, this one is turned away at once.
+                sleep_until(look).await;
             }
             Err(none) => return Err(none),
         }
     }
+}
+
+fn views<'a>(members: &'a [Arc<Member>], call: &Call, now: Timestamp) -> Vec<AccountView<'a>> {
+    members.iter().map(|member| member.view(&call.model_family, now)).collect()
 }
 
 fn demand<'a>(call: &'a Call, pinned: Option<AccountId>, tried: &'a [AccountId]) -> Demand<'a> {
@@ -93,28 +103,50 @@ fn demand<'a>(call: &'a Call, pinned: Option<AccountId>, tried: &'a [AccountId])
     }
 }
 
+/// Whether the conversation's own account merely does not have this model: agents ask a small one
+/// beside, and the conversation is to stay where its cache is.
+fn lacks_model(app: &App, call: &Call, pinned: Option<AccountId>) -> bool {
+    let member = pinned.and_then(|id| app.roster.find(id));
+    member.is_some_and(|member| {
+        member.account.enabled && member.account.upstream_model(&call.model).is_none()
+    })
+}
+
+/// The accounts that could serve the call now, if only they had a slot for it.
+fn open_members(app: &App, call: &Call, tried: &[AccountId]) -> Vec<Arc<Member>> {
+    let (members, now) = (app.roster.snapshot(), app.now());
+    let (views, want) = (views(&members, call, now), demand(call, None, tried));
+    let ids: Vec<AccountId> = open(&views, &want, now).map(|view| view.account.id).collect();
+    members.iter().filter(|member| ids.contains(&member.account.id)).cloned().collect()
+}
+
 /// Takes a slot that the views promised; between view and take another call may have been faster.
 fn take_now(member: &Arc<Member>, keep_pin: KeepPin, probe: Option<Probe>) -> Option<Picked> {
     let slot = member.shared.slots.try_take(member.account.concurrency_max)?;
     Some(Picked { member: Arc::clone(member), slot, probe, keep_pin })
 }
 
-async fn take_within(member: &Arc<Member>, patience: Duration) -> Option<Picked> {
-    let slot = member.shared.slots.take(member.account.concurrency_max, patience).await?;
-    Some(Picked { member: Arc::clone(member), slot, probe: None, keep_pin: KeepPin::No })
-}
-
-/// Waits for a slot of the account that stands first; looks at all again after a while.
-async fn wait_for_any(app: &App, call: &Call, tried: &[AccountId]) {
-    let members = app.roster.snapshot();
-    let able = members.iter().filter(|member| {
-        !tried.contains(&member.account.id)
-            && member.account.enabled
-            && member.account.upstream_model(&call.model).is_some()
-    });
-    match able.min_by_key(|member| (member.account.priority, member.account.id)) {
-        // The slot is given back at once: the loop takes it through `choose`, as every call does.
-        Some(member) => drop(take_within(member, SLOT_LOOK).await),
-        None => tokio::time::sleep(SLOT_LOOK).await,
+/// Waits for a slot of one of these accounts. The slot that comes first is kept, as one that is
+/// given back goes to the next in the queue; unless its account has closed to the call meanwhile.
+async fn take_one_of(
+    app: &App,
+    call: &Call,
+    tried: &[AccountId],
+    members: Vec<Arc<Member>>,
+    patience: Duration,
+) -> Option<(Arc<Member>, Slot)> {
+    let take = async |member: Arc<Member>| {
+        let slot = member.shared.slots.take(member.account.concurrency_max, patience).await?;
+        Some((member, slot))
+    };
+    let mut waiting: FuturesUnordered<_> = members.into_iter().map(take).collect();
+    while let Some(taken) = waiting.next().await {
+        let Some((member, slot)) = taken else { continue };
+        let mut open = open_members(app, call, tried).into_iter();
+        // It may have been edited meanwhile.
+        if let Some(member) = open.find(|open| open.account.id == member.account.id) {
+            return Some((member, slot));
+        }
     }
+    None
 }

@@ -10,10 +10,10 @@ use relay_core::schedule::{AccountView, Demand, NoCapacity, all_rest};
 use relay_core::usage::Outcome;
 use relay_upstream::fault::Fault;
 
-use super::CallBody;
 use super::attempt::{Reply, attempt};
 use super::ledger::{End, Ledger};
 use super::pick::{Picked, pick};
+use super::{Call, CallBody};
 use crate::failure::{Failure, Recorded, Unserved};
 
 /// Tells a running call that nobody waits for its answer any more.
@@ -44,12 +44,19 @@ pub(super) async fn run(
         let app = ledger.app().clone();
         let settings = &app.settings.calls;
         let number = ledger.attempts() + 1;
-        let too_late = ledger.call().started.elapsed() > settings.attempts_within;
-        if number > settings.attempts_max || (number > 1 && (too_late || left.is_set())) {
+        let is_over = |call: &Call| {
+            let too_late = number > 1 && call.started.elapsed() > settings.attempts_within;
+            number > settings.attempts_max || too_late || left.is_set()
+        };
+        if is_over(ledger.call()) {
             return Err(give_up(ledger, NoCapacity::NoneAble, last));
         }
         let Picked { member, slot, probe, keep_pin } = match pick(&app, ledger.call(), &tried).await
         {
+            // A pick may have to wait.
+            Ok(_) if is_over(ledger.call()) => {
+                return Err(give_up(ledger, NoCapacity::NoneAble, last));
+            }
             Ok(picked) => picked,
             Err(none) => return Err(give_up(ledger, none, last)),
         };
@@ -149,6 +156,7 @@ fn told(word: &str) -> &'static str {
         "unauthorised" => "the provider does not accept the account's credential",
         "rate_limited" => "the account is at its limit",
         "overloaded" => "the provider is overloaded",
+        "redirected" => "the account's address redirects to another",
         _ => "the provider failed",
     }
 }

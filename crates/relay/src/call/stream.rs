@@ -77,7 +77,7 @@ impl Passing {
             .map_or(LINGER, |account| idle_deadline(account, &ledger.app().settings.calls));
         let mut passing = Self {
             ending: Box::pin(ledger.app().shutdown.reached(Stage::Ending)),
-            queue: head.held.into_iter().filter(|chunk| !chunk.is_empty()).collect(),
+            queue: head.held.into(),
             upstream: Some(Upstream {
                 body: head.body,
                 framer: head.framer,

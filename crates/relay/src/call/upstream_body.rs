@@ -11,14 +11,14 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 /// An upstream's body as plain bytes.
-pub(super) struct UpstreamBody {
+pub(crate) struct UpstreamBody {
     incoming: Incoming,
     unpacker: Option<Box<flate2::write::MultiGzDecoder<Vec<u8>>>>,
 }
 
 /// A body that cannot be read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BodyFault {
+pub(crate) enum BodyFault {
     /// The connection broke.
     #[error("the upstream's answer broke off")]
     Broken,
@@ -30,13 +30,13 @@ pub(super) enum BodyFault {
 /// A packing that the relay cannot undo.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the upstream packed its answer in a way that was not asked for")]
-pub(super) struct UnknownPacking;
+pub(crate) struct UnknownPacking;
 
 impl UpstreamBody {
     /// Reads a body whose packing the headers state.
-    pub(super) fn new(headers: &HeaderMap, incoming: Incoming) -> Result<Self, UnknownPacking> {
+    pub(crate) fn new(headers: &HeaderMap, incoming: Incoming) -> Result<Self, UnknownPacking> {
         let packing = headers.get(CONTENT_ENCODING).map_or(&b"identity"[..], |it| it.as_bytes());
-        let unpacker = match packing {
+        let unpacker = match &packing.to_ascii_lowercase()[..] {
             b"identity" | b"" => None,
             b"gzip" | b"x-gzip" => Some(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
             _ => return Err(UnknownPacking),
@@ -70,7 +70,7 @@ impl UpstreamBody {
     }
 
     /// The next bytes; `None` is the end.
-    pub(super) async fn chunk(&mut self) -> Option<Result<Bytes, BodyFault>> {
+    pub(crate) async fn chunk(&mut self) -> Option<Result<Bytes, BodyFault>> {
         std::future::poll_fn(|cx| self.poll_chunk(cx)).await
     }
 

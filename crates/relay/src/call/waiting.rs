@@ -31,8 +31,14 @@ pub(super) struct Waiting {
 }
 
 enum State {
-    Running { running: Running, timer: Pin<Box<Sleep>>, every: Duration },
+    Running {
+        running: Running,
+        timer: Pin<Box<Sleep>>,
+        every: Duration,
+    },
     Passing(Box<Passing>),
+    /// The record of an answer that came whole gets as durable as was asked for.
+    Settling(Pin<Box<dyn Future<Output = Bytes> + Send>>),
     Last(Bytes),
     Done,
 }
@@ -55,14 +61,20 @@ impl Waiting {
                 State::Passing(Box::new(Passing::new(head, ledger)))
             }
             Ok((Reply::Whole(reply), mut ledger)) => {
-                settle_whole(&mut ledger, &reply);
+                let written = settle_whole(&mut ledger, &reply);
                 let said = error::parse(&reply.body);
                 let status = reply.status.as_u16();
                 let (kind, message) = match &said {
                     Some(error) => (error.kind.as_str(), error.message.as_str()),
                     None => (kind_of_status(status), "the provider did not answer with a stream"),
                 };
-                State::Last(render_event(kind, message, &self.request_id))
+                let event = render_event(kind, message, &self.request_id);
+                State::Settling(Box::pin(async move {
+                    if let Some(position) = written {
+                        ledger.app().until_durable(position).await;
+                    }
+                    event
+                }))
             }
             Err(unserved) => {
                 let face = unserved.failure.face(self.family);
@@ -94,6 +106,9 @@ impl Body for Waiting {
                     return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(PING)))));
                 }
                 State::Passing(passing) => return Pin::new(passing.as_mut()).poll_frame(cx),
+                State::Settling(settling) => {
+                    this.state = State::Last(std::task::ready!(settling.as_mut().poll(cx)));
+                }
                 State::Last(_) => {
                     let State::Last(event) = std::mem::replace(&mut this.state, State::Done) else {
                         return Poll::Ready(None);

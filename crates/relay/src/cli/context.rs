@@ -33,13 +33,13 @@ impl Context {
     /// Opens the data directory that the flags and settings name, if there is one.
     pub(super) async fn open(global: &Global) -> anyhow::Result<Self> {
         let settings = load(global, [])?.settings;
-        let dir = DataDir::open(&settings.data_dir).map_err(|error| match error {
-            DataDirError::Missing(_) => anyhow::Error::new(error).context(
-                "start the relay with `crs serve` first, or say where it keeps its data \
-                          with --data-dir or DATA_DIR",
+        let dir = match DataDir::open(&settings.data_dir) {
+            Err(missing @ DataDirError::Missing(_)) => anyhow::bail!(
+                "{missing}: start the relay with `crs serve` first, or say where it keeps its \
+                 data with --data-dir or DATA_DIR"
             ),
-            other => other.into(),
-        })?;
+            other => other?,
+        };
         owner::become_owner(dir.root())?;
         // Asked before the key, which would be made for a directory without a database.
         if !dir.database().exists() {

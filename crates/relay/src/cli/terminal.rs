@@ -62,9 +62,10 @@ pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>, nothing: &str) -
         Column::Words(name) | Column::Number(name) => *name,
     }));
     table.add_rows(rows);
-    for (index, column) in columns.iter().enumerate() {
-        if let (Column::Number(_), Some(column)) = (column, table.column_mut(index)) {
-            column.set_cell_alignment(CellAlignment::Right);
+    for (shown, column) in table.column_iter_mut().zip(columns) {
+        shown.set_padding((0, 2));
+        if let Column::Number(_) = column {
+            shown.set_cell_alignment(CellAlignment::Right);
         }
     }
     table.trim_fmt()

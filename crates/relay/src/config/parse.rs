@@ -237,6 +237,12 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "not a number of seconds".into())
 }
 
+/// A span that something waits for, so it cannot be none.
+pub(super) fn patience(text: &str) -> Result<Duration, String> {
+    let span = seconds(text)?;
+    if span.is_zero() { Err("not a number of seconds above 0".into()) } else { Ok(span) }
+}
+
 pub(super) fn mebibytes(text: &str) -> Result<usize, String> {
     whole(text, 1, 1 << 20).map(|count| count << 20)
 }

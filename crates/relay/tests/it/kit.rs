@@ -6,15 +6,19 @@ use std::sync::Arc;
 use relay::app::App;
 use relay::bookkeeping::Bookkeeper;
 use relay::config::{Layers, Settings};
+use relay::roster::Member;
 use relay::serve::{Started, start};
 use relay::server;
 use relay::shutdown::Stage;
+use relay::watch::save_once;
 use relay_core::account::{AccountKind, Deadlines, KeyHeader, Sharing};
 use relay_core::clock::{Clock, ManualClock, Timestamp};
 use relay_core::id::{AccountId, KeyId};
+use relay_core::key::{Binding, BindingTarget};
+use relay_core::protocol::Service;
 use relay_core::secret::Secret;
 use relay_core::usage::CallRecord;
-use relay_store::accounts::NewAccount;
+use relay_store::accounts::{AccountChange, NewAccount};
 use relay_store::data_dir::DataDir;
 use relay_store::journal::{Entry, Position};
 use relay_store::keys::{KeyChange, NewKey};
@@ -23,6 +27,7 @@ use relay_store::vault::{KeyHasher, MasterKey, generate_key};
 use relay_testkit::{Client, FakeProvider};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -39,7 +44,12 @@ pub(crate) struct TestRelay {
     pub(crate) client: Client,
     /// The writer of records, which a test runs when it wants to.
     pub(crate) books: Option<Bookkeeper>,
+    /// The last edit that the relay knew at its start.
+    pub(crate) changes_seen: i64,
+    server: JoinHandle<()>,
     directory: TempDir,
+    secret: Secret,
+    master: MasterKey,
 }
 
 /// An account that points at a fake provider; its secret is `upstream-NAME`.
@@ -83,7 +93,31 @@ impl TestRelay {
             account.priority = priority;
             store.add_account(&account, START).await.expect("added");
         }
-        let clock = Arc::new(ManualClock::new(START));
+        let secret = add_key(&store, "tests").await.1;
+        Self::run(directory, master, store, secret, START, settings).await
+    }
+
+    /// Stops this relay and starts another on the same data, with the same key and clock.
+    pub(crate) async fn restart(mut self, settings: &[(&str, &str)]) -> Self {
+        self.stop().await;
+        save_once(&self.app).await;
+        self.app.store.close().await;
+        let (dir, now) = (self.data_dir(), self.app.now());
+        let (directory, master) = (self.directory, self.master);
+        let store = Store::open(&dir.database(), &master, now).await.expect("a database");
+        Self::run(directory, master, store, self.secret, now, settings).await
+    }
+
+    async fn run(
+        directory: TempDir,
+        master: MasterKey,
+        store: Store,
+        secret: Secret,
+        now: Timestamp,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let dir = DataDir::open(directory.path()).expect("the data directory");
+        let clock = Arc::new(ManualClock::new(now));
         let given = settings.iter().map(|(name, value)| (name.to_string(), value.to_string()));
         let layers = Layers::gather(
             [("DATA_DIR", directory.path().display().to_string())],
@@ -91,17 +125,28 @@ impl TestRelay {
             directory.path(),
         );
         let settings = Settings::load(layers).expect("good settings").settings;
-        let secret = add_key(&store, "tests").await.1;
-        let Started { app, bookkeeper, outbox, .. } =
+        let Started { app, bookkeeper, outbox, changes_seen } =
             start(settings, &dir, store.clone(), Arc::clone(&clock) as Arc<dyn Clock>)
                 .await
                 .expect("a start");
         tokio::spawn(outbox.run(store));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base_url = format!("http://{}", listener.local_addr().expect("an address"));
-        tokio::spawn(server::run(Arc::clone(&app), listener));
+        let server = tokio::spawn(server::run(Arc::clone(&app), listener));
         let client = Client::new(&base_url).anthropic(secret.expose());
-        Self { app, clock, base_url, client, books: Some(bookkeeper), directory }
+        let books = Some(bookkeeper);
+        Self {
+            app,
+            clock,
+            base_url,
+            client,
+            books,
+            changes_seen,
+            server,
+            directory,
+            secret,
+            master,
+        }
     }
 
     /// The directory of its data.
@@ -112,6 +157,25 @@ impl TestRelay {
     /// The account of that name.
     pub(crate) async fn account_id(&self, name: &str) -> AccountId {
         self.app.store.find_account(name).await.expect("a query").expect("an account").account.id
+    }
+
+    /// The secret of the key `tests`.
+    pub(crate) fn key(&self) -> &str {
+        self.secret.expose()
+    }
+
+    /// Edits an account, known at once.
+    pub(crate) async fn edit_account(&self, name: &str, change: &AccountChange) {
+        let id = self.account_id(name).await;
+        self.app.store.change_account(id, change, self.app.now()).await.expect("changed");
+        self.app.roster.put(self.app.store.account(id).await.expect("a query").expect("there"));
+    }
+
+    /// Binds the key `tests` for calls to Claude, known at once.
+    pub(crate) async fn bind(&self, target: BindingTarget) {
+        let id = self.app.store.find_key("tests").await.expect("a query").expect("a key").key.id;
+        let bindings = Some(vec![Binding { service: Service::Claude, target }]);
+        self.change_key(id, KeyChange { bindings, ..KeyChange::default() }).await;
     }
 
     /// Adds a key, known at once.
@@ -151,6 +215,31 @@ impl TestRelay {
         let mut records = self.records();
         assert_eq!(records.len(), 1, "{records:#?}");
         records.remove(0)
+    }
+
+    /// Whether the account of that name rests.
+    pub(crate) async fn rests(&self, name: &str) -> bool {
+        let member = self.app.roster.find(self.account_id(name).await).expect("an account");
+        member.shared.account_rest(self.app.now()).is_some()
+    }
+
+    /// Waits until no call is open, then makes sure that nothing was kept for one.
+    pub(crate) async fn until_all_is_given_back(&self) {
+        self.app.shutdown.until_no_call_is_open().await;
+        let slots = |member: &Arc<Member>| member.shared.slots.in_flight();
+        let in_flight: u32 = self.app.roster.snapshot().iter().map(slots).sum();
+        assert_eq!((in_flight, self.app.keys.in_flight()), (0, Vec::new()));
+        assert_eq!(self.app.bodies.used(), 0);
+    }
+
+    /// Takes no new calls and lets open ones end, those included whose clients have left; returns
+    /// when every connection is closed.
+    pub(crate) async fn stop(&mut self) {
+        self.app.shutdown.advance(Stage::Draining);
+        self.app.shutdown.until_no_call_is_open().await;
+        self.end();
+        (&mut self.server).await.expect("the server does not panic");
+        self.app.shutdown.until_no_call_is_open().await;
     }
 
     /// Ends every open call at once.

@@ -145,7 +145,7 @@ async fn an_account_that_keys_are_bound_to_stays() {
     };
     key::add(store, &addition, "cr_", NOW).await.expect("a key");
     let refusal = remove(store, "main", NOW).await.expect_err("lena is bound to it");
-    insta::assert_snapshot!(refusal, @"1 keys are bound to it (lena): unbind or remove them first");
+    insta::assert_snapshot!(refusal, @"keys are bound to it: unbind or remove lena first");
     key::remove(store, "lena", NOW).await.expect("removed");
     remove(store, "main", NOW).await.expect("nobody is bound to it");
     let gone = show(store, "main", None).await.expect_err("it is gone");

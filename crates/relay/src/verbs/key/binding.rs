@@ -106,11 +106,13 @@ pub(in crate::verbs) async fn refuse_if_bound(
     if names.is_empty() {
         return Ok(());
     }
-    let count = names.len();
+    let more = match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     names.truncate(NAMES_SHOWN);
-    let shown = names.join(", ");
-    let more = if count > NAMES_SHOWN { ", ..." } else { "" };
-    let why = format!("{count} keys are bound to it ({shown}{more}): unbind or remove them first");
+    let names = names.join(", ");
+    let why = format!("keys are bound to it: unbind or remove {names}{more} first");
     Err(VerbError::Invalid(why))
 }
 

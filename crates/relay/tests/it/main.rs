@@ -1,0 +1,13 @@
+//! The relay as a whole.
+
+mod bytes;
+mod calls;
+mod cli;
+mod edits;
+mod failover;
+mod ingress;
+mod kit;
+mod pins;
+mod settle;
+mod shutdown;
+mod streams;
