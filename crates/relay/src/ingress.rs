@@ -147,11 +147,10 @@ async fn ask_key(
     holder: &Arc<Holder>,
 ) -> Result<Answer, Unserved> {
     match ask {
-        Ask::Messages => {
-            messages::serve(app, Endpoint::Messages, head, body, arrival, holder).await
-        }
-        Ask::CountTokens => {
-            messages::serve(app, Endpoint::CountTokens, head, body, arrival, holder).await
+        Ask::Messages | Ask::CountTokens => {
+            let counts = matches!(ask, Ask::CountTokens);
+            let endpoint = if counts { Endpoint::CountTokens } else { Endpoint::Messages };
+            Box::pin(messages::serve(app, endpoint, head, body, arrival, holder)).await
         }
         Ask::Models => Ok(Answer::own(models::list(app, holder).await)),
         Ask::Model(wanted) => Ok(Answer::own(models::one(app, holder, wanted).await?)),

@@ -83,7 +83,9 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: IpAddr, graceful: Watcher
     let handler = service_fn(|request: Request<Incoming>| {
         asked.store(true, Ordering::Relaxed);
         let app = Arc::clone(&app);
-        async move { Ok::<_, Infallible>(service::answer(app, request, peer).await) }
+        // Boxed where it begins: the future of a call is large, and would be moved several times.
+        let answer = Box::pin(service::answer(app, request, peer));
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);

@@ -1,7 +1,7 @@
 //! What tells a conversation apart: the client's own id, or a hash of how it begins.
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_128;
 
 use super::prompt::is_cache_control;
 use crate::json::{Kind, ScanError, Scanner};
@@ -38,62 +38,65 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// Hashes the beginning of a conversation: SHA-256 of its system prompt (empty if there is none)
-/// and of the content of the user's first message, cut to 16 bytes.
+/// Hashes the beginning of a conversation: XXH3 of its system prompt (empty if there is none) and of
+/// the content of the user's first message. It tells conversations of one key apart and guards
+/// nothing, so it need not withstand anybody, and prompts are long.
 ///
 /// Equal for every turn of a conversation: whitespace between tokens, `cache_control`, and
 /// whether a lone text is written as a string or as a block make no difference.
 pub(super) fn hash_beginning(system: &[u8], content: &[u8]) -> Result<[u8; 16], ScanError> {
-    let mut hasher = Sha256::new();
+    let mut hasher = XxHash3_128::new();
     if !system.is_empty() {
         hash_text_or_blocks(&mut Scanner::new(system), &mut hasher)?;
     }
-    hasher.update([0]);
+    hasher.write(&[0]);
     hash_text_or_blocks(&mut Scanner::new(content), &mut hasher)?;
-    let digest: [u8; 32] = hasher.finalize().into();
-    Ok(std::array::from_fn(|at| digest[at]))
+    Ok(hasher.finish_128().to_be_bytes())
 }
 
 /// Hashes a text as the one text block that it stands for, anything else as it is.
-fn hash_text_or_blocks(scanner: &mut Scanner<'_>, hasher: &mut Sha256) -> Result<(), ScanError> {
+fn hash_text_or_blocks(
+    scanner: &mut Scanner<'_>,
+    hasher: &mut XxHash3_128,
+) -> Result<(), ScanError> {
     if scanner.kind()? != Kind::String {
         return hash_value(scanner, hasher);
     }
-    hasher.update(br#"[{"type":"text","text":"#);
-    hasher.update(scanner.string()?.raw());
-    hasher.update(b",},]");
+    hasher.write(br#"[{"type":"text","text":"#);
+    hasher.write(scanner.string()?.raw());
+    hasher.write(b",},]");
     Ok(())
 }
 
 /// Hashes a value without whitespace and markers. A comma follows each entry, so that leaving
 /// one out leaves nothing behind.
-fn hash_value(scanner: &mut Scanner<'_>, hasher: &mut Sha256) -> Result<(), ScanError> {
+fn hash_value(scanner: &mut Scanner<'_>, hasher: &mut XxHash3_128) -> Result<(), ScanError> {
     match scanner.kind()? {
         Kind::Object => {
-            hasher.update(b"{");
+            hasher.write(b"{");
             scanner.object(|scanner, key| {
                 if is_cache_control(&key) {
                     return scanner.skip();
                 }
-                hasher.update(key.raw());
-                hasher.update(b":");
+                hasher.write(key.raw());
+                hasher.write(b":");
                 hash_value(scanner, hasher)?;
-                hasher.update(b",");
+                hasher.write(b",");
                 Ok(())
             })?;
-            hasher.update(b"}");
+            hasher.write(b"}");
         }
         Kind::Array => {
-            hasher.update(b"[");
+            hasher.write(b"[");
             scanner.array(|scanner| {
                 hash_value(scanner, hasher)?;
-                hasher.update(b",");
+                hasher.write(b",");
                 Ok::<(), ScanError>(())
             })?;
-            hasher.update(b"]");
+            hasher.write(b"]");
         }
-        Kind::String => hasher.update(scanner.string()?.raw()),
-        Kind::Number | Kind::Bool | Kind::Null => hasher.update(scanner.scalar()?),
+        Kind::String => hasher.write(scanner.string()?.raw()),
+        Kind::Number | Kind::Bool | Kind::Null => hasher.write(scanner.scalar()?),
     }
     Ok(())
 }

@@ -39,11 +39,11 @@ impl Answer {
 }
 
 /// Serves a call. Its errors are settled, and left to the caller to render.
-pub async fn serve(app: Arc<App>, call: Call, body: Bytes) -> Result<Answer, Unserved> {
+pub async fn serve(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer, Unserved> {
     if call.streamed { streamed(app, call, body).await } else { unary(app, call, body).await }
 }
 
-async fn streamed(app: Arc<App>, call: Call, body: Bytes) -> Result<Answer, Unserved> {
+async fn streamed(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer, Unserved> {
     let every = app.settings.calls.keepalive_after;
     let (family, id) = (call.family, call.id.to_string());
     let ending = app.shutdown.reached(Stage::Ending);
@@ -68,7 +68,7 @@ async fn streamed(app: Arc<App>, call: Call, body: Bytes) -> Result<Answer, Unse
     }
 }
 
-async fn unary(app: Arc<App>, call: Call, body: Bytes) -> Result<Answer, Unserved> {
+async fn unary(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer, Unserved> {
     let orphanage = app.orphanage.clone();
     let left = Arc::new(ClientLeft::default());
     let seen = Arc::clone(&left);
@@ -86,7 +86,7 @@ async fn unary(app: Arc<App>, call: Call, body: Bytes) -> Result<Answer, Unserve
             }
         }
     };
-    Adopted::run(&orphanage, left, unless(ending, call)).answer().await
+    Adopted::run(&orphanage, left, Box::pin(unless(ending, call))).answer().await
 }
 
 /// Runs a call unless the open ones are ended first; it is then settled by being dropped.

@@ -31,7 +31,7 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 #[derive(Debug)]
 pub(super) struct Ledger {
     app: Arc<App>,
-    call: Call,
+    call: Box<Call>,
     meter: Meter,
     attempts: Vec<Attempt>,
     current: Option<Current>,
@@ -72,7 +72,7 @@ pub(super) struct End {
 
 impl Ledger {
     /// Opens the ledger of a call.
-    pub(super) fn new(app: Arc<App>, call: Call) -> Self {
+    pub(super) fn new(app: Arc<App>, call: Box<Call>) -> Self {
         Self {
             app,
             call,

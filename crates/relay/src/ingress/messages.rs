@@ -41,7 +41,7 @@ pub(super) async fn serve(
     {
         return Err(CallerFault::Unpriced(peek.model).into());
     }
-    let call = Call {
+    let call = Box::new(Call {
         id: arrival.id,
         at: arrival.at,
         started: arrival.started,
@@ -62,7 +62,7 @@ pub(super) async fn serve(
         lease: holder.lease(),
         open: app.shutdown.open_call(),
         holder: Arc::clone(holder),
-    };
+    });
     call::serve(Arc::clone(app), call, body).await
 }
 
