@@ -92,6 +92,15 @@ pub struct Rest {
     pub stated: bool,
 }
 
+/// What came of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    /// The rest that the fault led to, or left as it was.
+    pub rest: Rest,
+    /// Whether a rest began with it; faults of calls that were under way together begin one.
+    pub is_new: bool,
+}
+
 /// What the machine knows of an account's ability.
 #[derive(Debug, Clone, Default)]
 pub struct Health {
@@ -110,7 +119,7 @@ struct Lane {
 
 impl Health {
     /// Takes note of a fault. `jitter` in 0..=255 spreads the end of a rest that nobody stated.
-    pub fn fault(&mut self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Rest {
+    pub fn fault(&mut self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Noted {
         let lane = match &evidence.scope {
             Scope::Account => &mut self.account,
             Scope::Models(family) => self.models.entry(family.clone()).or_default(),
@@ -154,7 +163,7 @@ impl Health {
 }
 
 impl Lane {
-    fn fault(&mut self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Rest {
+    fn fault(&mut self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Noted {
         let stated = evidence.stated_reset.filter(|reset| *reset > now);
         let rest = match stated {
             Some(reset) => Rest {
@@ -170,14 +179,16 @@ impl Lane {
         };
         self.fault_at = now;
         // Faults of calls that were under way together are one strike, not many.
-        if self.rest.is_none_or(|current| current.until <= now) {
+        let is_new = self.rest.is_none_or(|current| current.until <= now);
+        if is_new {
             self.strikes = self.strikes.saturating_add(1);
         }
-        self.rest = Some(match self.rest {
+        let rest = match self.rest {
             Some(current) if current.until > rest.until && current.stated >= rest.stated => current,
             _ => rest,
-        });
-        self.rest.unwrap_or(rest)
+        };
+        self.rest = Some(rest);
+        Noted { rest, is_new }
     }
 
     /// Doubles with each strike up to the cause's longest, then takes up to a quarter off.
@@ -218,13 +229,13 @@ mod tests {
         let mut now = Timestamp::from_seconds(1_000);
         let mut lengths = Vec::new();
         for _ in 0..3 {
-            let rest = health.fault(&evidence(RestCause::Failing, None), now, 0);
+            let rest = health.fault(&evidence(RestCause::Failing, None), now, 0).rest;
             lengths.push(rest.until.since(now).as_secs());
             now = rest.until;
         }
         assert_eq!(lengths, [1, 2, 4]);
         assert!(health.answered(&opus(), now));
-        let rest = health.fault(&evidence(RestCause::Failing, None), now, 0);
+        let rest = health.fault(&evidence(RestCause::Failing, None), now, 0).rest;
         assert_eq!(rest.until.since(now).as_secs(), 1);
     }
 
@@ -255,7 +266,7 @@ mod tests {
     fn a_passing_fault_does_not_shorten_a_longer_rest() {
         let mut health = Health::default();
         let now = Timestamp::from_seconds(1_000);
-        let longer = health.fault(&evidence(RestCause::Condemned, None), now, 0);
+        let longer = health.fault(&evidence(RestCause::Condemned, None), now, 0).rest;
         health.fault(&evidence(RestCause::Failing, None), now, 0);
         assert_eq!(health.account_rest(now), Some(longer));
         let stated = Timestamp::from_seconds(1_005);
@@ -284,7 +295,7 @@ mod tests {
             let mut health = Health::default();
             let now = Timestamp::from_seconds(1_000_000);
             let reset = Timestamp::from_seconds(reset);
-            let rest = health.fault(&evidence(RestCause::RateLimited, Some(reset)), now, jitter);
+            let rest = health.fault(&evidence(RestCause::RateLimited, Some(reset)), now, jitter).rest;
             prop_assert!(rest.until > now);
             if rest.stated {
                 prop_assert!(rest.until <= reset && rest.until <= now.plus(STATED_REST_MAX));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, EXPECT, HeaderMap};
+use http::header::{CONTENT_ENCODING, EXPECT, HeaderMap};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -16,6 +16,8 @@ use crate::failure::{Busy, CallerFault, Failure};
 
 /// How long a client may pause within its body.
 pub const BODY_PAUSE_MAX: Duration = Duration::from_mins(1);
+/// How long a body may take in all: until it has arrived it holds its memory and serves nobody.
+pub const BODY_WITHIN: Duration = Duration::from_mins(10);
 /// How long a call waits for room in memory.
 pub const BODY_MEMORY_WAIT: Duration = Duration::from_secs(30);
 /// How long, and up to how many bytes, an unwanted body is read so that its sender gets to see
@@ -107,7 +109,8 @@ pub async fn read(
             return Err(failure);
         }
     };
-    let read = read_into(room, encoding, &mut body, limit).await;
+    let reading = timeout(BODY_WITHIN, read_into(room, encoding, &mut body, limit));
+    let read = reading.await.unwrap_or_else(|_| Err(CallerFault::SlowBody.into()));
     if read.is_err() {
         drain(body);
     }
@@ -222,11 +225,6 @@ fn drain(mut body: Incoming) {
         }
     };
     tokio::spawn(timeout(DRAIN_WITHIN, reading));
-}
-
-/// The stated length of a body, for log lines.
-pub fn stated_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -55,6 +55,8 @@ pub struct Unserved {
     pub failure: Failure,
     /// Whether attempts were made, and recorded.
     pub recorded: Recorded,
+    /// Time spent waiting for upstreams.
+    pub upstream: Duration,
 }
 
 /// Whether a call left a usage record.
@@ -68,7 +70,7 @@ pub enum Recorded {
 
 impl<F: Into<Failure>> From<F> for Unserved {
     fn from(failure: F) -> Self {
-        Self { failure: failure.into(), recorded: Recorded::No }
+        Self { failure: failure.into(), recorded: Recorded::No, upstream: Duration::ZERO }
     }
 }
 

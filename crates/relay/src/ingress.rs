@@ -77,7 +77,9 @@ pub async fn serve(
     let (id, family, started) = (arrival.id, arrival.family, arrival.started);
     let answer = match answer(&app, route.ask, request, arrival).await {
         Ok(answer) => answer,
-        Err(failure) => Answer::own(failure.render(family, &id.to_string())),
+        Err(Unserved { failure, upstream, .. }) => {
+            Answer { response: failure.render(family, &id.to_string()), upstream }
+        }
     };
     let Answer { mut response, upstream } = answer;
     let own = started.elapsed().saturating_sub(upstream);
@@ -109,7 +111,7 @@ async fn answer(
     ask: Ask,
     request: Request<Incoming>,
     arrival: Arrival,
-) -> Result<Answer, Failure> {
+) -> Result<Answer, Unserved> {
     let (head, body) = request.into_parts();
     if ask == Ask::Greeting {
         return Ok(Answer::own(greeting()));
@@ -119,7 +121,7 @@ async fn answer(
         Err(failure) => {
             decline(&head.headers, body);
             refused(app, &failure, &head, &arrival, None);
-            return Err(failure);
+            return Err(failure.into());
         }
     };
     let served = match admit(app, &ask, &holder, arrival.at) {
@@ -129,11 +131,10 @@ async fn answer(
             Err(failure.into())
         }
     };
-    served.map_err(|Unserved { failure, recorded }| {
-        if recorded == Recorded::No {
-            refused(app, &failure, &head, &arrival, Some(&holder));
+    served.inspect_err(|unserved| {
+        if unserved.recorded == Recorded::No {
+            refused(app, &unserved.failure, &head, &arrival, Some(&holder));
         }
-        failure
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -33,6 +34,8 @@ pub struct LiveState {
     pub keys: Vec<KeyLive>,
     /// Calls under way.
     pub calls_open: usize,
+    /// Where it listens; it may have been started with other settings than a command has.
+    pub address: Option<SocketAddr>,
 }
 
 /// An account in a running server.
@@ -66,7 +69,7 @@ pub struct KeyLive {
 
 impl LiveState {
     /// The state of this server.
-    pub fn of(app: &App) -> Self {
+    pub fn of(app: &App, address: SocketAddr) -> Self {
         let now = app.now();
         let account = |member: &Arc<crate::roster::Member>| AccountLive {
             id: member.account.id,
@@ -85,6 +88,7 @@ impl LiveState {
                 .map(|(id, in_flight)| KeyLive { id, in_flight })
                 .collect(),
             calls_open: app.shutdown.open_calls(),
+            address: Some(address),
         }
     }
 }
@@ -102,11 +106,11 @@ pub fn listen(dir: &DataDir) -> std::io::Result<UnixListener> {
 }
 
 /// Tells everyone who connects, for ever.
-pub async fn run(app: Arc<App>, listener: UnixListener) {
+pub async fn run(app: Arc<App>, listener: UnixListener, address: SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((mut stream, _)) => {
-                let state = serde_json::to_vec(&LiveState::of(&app)).unwrap_or_default();
+                let state = serde_json::to_vec(&LiveState::of(&app, address)).unwrap_or_default();
                 // A command that went away needs no answer.
                 let _ = tokio::time::timeout(ANSWER_WITHIN, stream.write_all(&state)).await;
             }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use relay_core::account::Account;
 use relay_core::clock::Timestamp;
-use relay_core::health::{Evidence, Health, Rest};
+use relay_core::health::{Evidence, Health, Noted, Rest};
 use relay_core::id::AccountId;
 use relay_core::model::ModelFamily;
 use relay_core::schedule::AccountView;
@@ -54,7 +54,7 @@ impl Drop for Probe {
 
 impl Shared {
     /// Takes note of a fault; tells the rest that follows.
-    pub fn rest(&self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Rest {
+    pub fn rest(&self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Noted {
         self.health.lock().fault(evidence, now, jitter)
     }
 

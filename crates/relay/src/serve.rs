@@ -52,6 +52,9 @@ pub async fn run(loaded: Loaded) -> anyhow::Result<()> {
     for warning in warnings {
         tracing::warn!("{warning}");
     }
+    if dir.is_open_to_others().unwrap_or(false) {
+        tracing::warn!(dir = %dir.root().display(), "others may look into the data directory");
+    }
     first_admin(&settings, &dir, &store, clock.as_ref()).await?;
 
     let listener = server::listen(SocketAddr::new(settings.host, settings.port))
@@ -192,7 +195,7 @@ async fn serve(
     let behind: Vec<JoinHandle<()>> = vec![
         tokio::spawn(watch::run(Arc::clone(&app), changes_seen)),
         tokio::spawn(watch::save(Arc::clone(&app))),
-        tokio::spawn(live::run(Arc::clone(&app), socket)),
+        tokio::spawn(live::run(Arc::clone(&app), socket, address)),
         tokio::spawn(outbox.run(app.store.clone())),
     ];
     let books = tokio::spawn(bookkeeper.run());

@@ -8,6 +8,7 @@ use relay_store::changes::{Change, Op, Subject};
 
 use crate::app::App;
 use crate::prices;
+use crate::roster::Member;
 
 /// How often the table of changes is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -34,7 +35,12 @@ pub async fn run(app: Arc<App>, mut seen: i64) {
 async fn take_over(app: &App, seen: i64) -> Result<i64, StoreError> {
     let mut upto = seen;
     for change in app.store.changes_since(seen).await? {
-        take_one(app, change).await?;
+        match take_one(app, change).await {
+            Err(error) if error.is_transient() => return Err(error),
+            // What cannot be read must not keep later edits away.
+            Err(error) => tracing::error!(%error, ?change, "an edit was not taken over"),
+            Ok(()) => {}
+        }
         upto = change.seq;
     }
     Ok(upto)
@@ -56,12 +62,17 @@ async fn take_one(app: &App, change: Change) -> Result<(), StoreError> {
 async fn account(app: &App, change: Change) -> Result<(), StoreError> {
     let id = relay_core::id::AccountId(change.id);
     app.models.forget(id);
-    if change.op == Op::Reset
-        && let Some(member) = app.roster.find(id)
-    {
-        member.shared.reset();
-    }
+    let before = app.roster.find(id);
     if let Some(stored) = app.store.account(id).await? {
+        // A rest was for the credential or the address that the account had.
+        let is_new = |member: &Member| {
+            member.secret != stored.secret || member.account.base_url != stored.account.base_url
+        };
+        if let Some(member) = before
+            && (change.op == Op::Reset || is_new(&member))
+        {
+            member.shared.reset();
+        }
         app.roster.put(stored);
     } else {
         app.roster.remove(id);

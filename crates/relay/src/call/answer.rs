@@ -98,7 +98,7 @@ async fn unless<T>(
         biased;
         served = call => served,
         () = ending => {
-            Err(Unserved { failure: Busy::Stopping.into(), recorded: Recorded::Yes })
+            Err(Unserved { recorded: Recorded::Yes, ..Busy::Stopping.into() })
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What happened to a call, settled exactly once: by its end, or by being dropped.
 
+mod record;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +9,9 @@ use http::StatusCode;
 use relay_core::account::Account;
 use relay_core::clock::Timestamp;
 use relay_core::event::Event;
+use relay_core::health::{Noted, RestCause};
 use relay_core::id::AccountId;
-use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome, TokenUsage};
+use relay_core::usage::{Attempt, Exactness, OpenAttempt, Outcome, TokenUsage};
 use relay_store::journal::{Entry, Position};
 use relay_store::slots::Slot;
 use relay_upstream::fault::Fault;
@@ -17,7 +20,6 @@ use tokio::time::Instant;
 
 use super::{Call, Endpoint};
 use crate::app::{App, random};
-use crate::client_id::user_agent;
 use crate::failure::{Busy, Failure};
 use crate::roster::{Member, Probe};
 
@@ -189,6 +191,16 @@ impl Ledger {
         }
     }
 
+    /// Whether a fault says something of the account. Hosts that cannot count tokens answer a
+    /// count with all kinds of errors, and still serve conversations.
+    fn is_evidence(&self, fault: &Fault) -> bool {
+        let limits = matches!(
+            fault.evidence.cause,
+            RestCause::RateLimited | RestCause::Overloaded | RestCause::Unauthorised
+        );
+        self.call.endpoint == Endpoint::Messages || limits
+    }
+
     /// Ends the attempt for a fault of its account, which rests for it.
     pub(super) fn fault(&mut self, fault: &Fault) {
         let Some(current) = self.current.take() else { return };
@@ -196,19 +208,23 @@ impl Ledger {
         let now = self.app.now();
         let [jitter] = random();
         let account = current.member.account.id;
-        let rest = current.member.shared.rest(&fault.evidence, now, jitter);
+        let rest = self.is_evidence(fault).then(|| {
+            let Noted { rest, is_new } = current.member.shared.rest(&fault.evidence, now, jitter);
+            if is_new {
+                let event = Event::AccountRested { account, until: rest.until, cause: rest.cause };
+                self.app.outbox.emit(event, now);
+            }
+            rest
+        });
         tracing::warn!(
             call = %self.call.id,
             account = %current.member.account.name,
             fault = fault.word,
             status = fault.status,
-            rests_ms = rest.until.since(now).as_millis(),
-            stated = rest.stated,
+            rests_ms = rest.map(|rest| millis(rest.until.since(now))),
+            stated = rest.map(|rest| rest.stated),
             "an attempt failed"
         );
-        self.app
-            .outbox
-            .emit(Event::AccountRested { account, until: rest.until, cause: rest.cause }, now);
         self.meter = Meter::default();
         self.attempts.push(Attempt {
             fault: Some(fault.word.to_owned()),
@@ -288,68 +304,6 @@ impl Ledger {
         let record = self.record(account, end, metered);
         self.log(&record);
         self.app.bookkeeping.settle(&self.app.journal, record)
-    }
-
-    fn record(&mut self, account: AccountId, end: End, metered: Metered) -> CallRecord {
-        let priced = self.app.prices.load().price(&relay_core::price::Bill {
-            service: self.call.service,
-            asked: &self.call.model,
-            served: &metered.model_served,
-            usage: &metered.usage,
-            service_tier: &metered.service_tier,
-            speed: &metered.speed,
-            at: self.call.at,
-        });
-        CallRecord {
-            call: self.call.id,
-            key: self.call.holder.key.id,
-            account,
-            at: self.call.at,
-            path: self.call.path.clone(),
-            model_asked: self.call.model.clone(),
-            model_served: metered.model_served,
-            client: self.call.client.to_owned(),
-            session: self.call.session,
-            streamed: self.call.streamed,
-            status: end.status,
-            outcome: end.outcome,
-            usage: metered.usage,
-            exactness: metered.exactness,
-            cost: priced.cost,
-            priced_by: priced.by,
-            service_tier: metered.service_tier,
-            speed: metered.speed,
-            first_byte_millis: self.first_byte.map(millis),
-            total_millis: millis(self.call.started.elapsed()),
-            attempts: std::mem::take(&mut self.attempts),
-        }
-    }
-
-    /// The log line of a call: never content, never a secret.
-    fn log(&self, record: &CallRecord) {
-        let account = self.app.roster.find(record.account);
-        tracing::info!(
-            target: "call",
-            call = %record.call,
-            key = %self.call.holder.key.name,
-            client = record.client,
-            user_agent = user_agent(&self.call.headers),
-            address = %self.call.address,
-            path = record.path,
-            model = record.model_asked,
-            account = account.as_ref().map_or("", |member| &member.account.name),
-            status = record.status,
-            outcome = record.outcome.as_str(),
-            attempts = record.attempts.len(),
-            input = record.usage.input,
-            output = record.usage.output,
-            cache_read = record.usage.cache_read,
-            cache_write = record.usage.cache_write(),
-            cost_usd = %record.cost.to_usd_string(),
-            first_byte_ms = record.first_byte_millis,
-            total_ms = record.total_millis,
-            "served"
-        );
     }
 }
 

@@ -96,7 +96,7 @@ fn end(mut ledger: Ledger, failure: Failure) -> Unserved {
     let status = failure.face(ledger.call().family).status.as_u16();
     ledger.settle_free(End { outcome: Outcome::Failed, status });
     let recorded = if ledger.has_record() { Recorded::Yes } else { Recorded::No };
-    Unserved { failure, recorded }
+    Unserved { failure, recorded, upstream: ledger.upstream_time() }
 }
 
 /// What a client is told after the attempts that were made: the limit that all accounts rest for,

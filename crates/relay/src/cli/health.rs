@@ -8,9 +8,11 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use relay_store::data_dir::DataDir;
 use relay_upstream::client::{Client, tls_config};
 
 use crate::cli::{Global, context, terminal};
+use crate::live;
 
 /// How long the answer may take.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -20,7 +22,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 /// Prints what the relay says of itself; done only if that is 200.
 pub(super) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     let settings = context::load(global, [])?.settings;
-    let address = SocketAddr::new(reachable(settings.host), settings.port);
+    let running = DataDir::open(&settings.data_dir).ok().and_then(|dir| live::ask(&dir)?.address);
+    let listening = running.unwrap_or(SocketAddr::new(settings.host, settings.port));
+    let address = SocketAddr::new(reachable(listening.ip()), listening.port());
     let answer = tokio::time::timeout(DEADLINE, ask(address)).await;
     let (status, body) =
         answer.with_context(|| format!("{address} did not answer within {DEADLINE:?}"))??;

@@ -48,7 +48,7 @@ pub(super) async fn serve(
         family: arrival.family,
         service,
         endpoint,
-        path: head.uri.path().to_owned(),
+        path: shown_path(head),
         query: head.uri.query().map(str::to_owned),
         session: session(&peek, head, holder.key.id),
         reserved: reserved(&peek),
@@ -64,6 +64,12 @@ pub(super) async fn serve(
         holder: Arc::clone(holder),
     });
     call::serve(Arc::clone(app), call, body).await
+}
+
+/// The path as it is recorded: as it was called, but never long.
+fn shown_path(head: &Parts) -> String {
+    const CHARS_MAX: usize = 128;
+    head.uri.path().chars().take(CHARS_MAX).collect()
 }
 
 /// What the call is expected to use.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use relay::watch;
 use relay_core::money::Money;
+use relay_core::secret::Secret;
 use relay_store::accounts::AccountChange;
 use relay_store::keys::{Expiry, KeyChange};
 use relay_testkit::{Answer, FakeProvider, Fault, MessagesBody, Moment, Received, messages_body};
@@ -220,4 +221,18 @@ async fn every_answer_has_an_id_of_its_own() {
     let refused = relay.client.post(MESSAGES, &[("x-api-key", "no")], hello()).await;
     assert!(ids.insert(refused.header("x-crs-request-id").to_owned()));
     assert_eq!(refused.json()["request_id"], refused.header("x-crs-request-id"));
+}
+
+#[tokio::test]
+async fn a_new_credential_ends_the_rest_that_the_old_one_had() {
+    let (provider, relay) = watched().await;
+    provider.answers_key("upstream-a", Answer::anthropic_error(401, "authentication_error", "no"));
+    assert_eq!(post(&relay).await.status, 200, "b answers");
+    assert!(relay.rests("a").await, "a rests for its credential");
+
+    let secret = Some(Secret::new("upstream-fresh"));
+    change_account(&relay, "a", AccountChange { secret, ..AccountChange::default() }).await;
+    within_a_second(async || !relay.rests("a").await).await;
+    post(&relay).await;
+    assert_eq!(provider.requests().last().expect("a request").api_key, "upstream-fresh");
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use http::header::RETRY_AFTER;
 use relay_core::usage::{Exactness, Outcome};
-use relay_testkit::{Answer, FakeProvider, Fault, MessagesBody, Moment, Received, messages_body};
+use relay_testkit::{
+    Answer, FakeProvider, Fault, MessagesBody, Moment, Received, SeenRequest, messages_body,
+};
 
 use crate::kit::{TestRelay, account};
 
@@ -340,4 +342,47 @@ async fn an_answer_to_a_call_from_before_the_limit_does_not_end_the_rest() {
     assert!(relay.rests("a").await, "the provider stated the end of the rest");
     assert_eq!(post(&relay, ask("refused", false)).await.status, 429);
     assert_eq!(provider.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_count_tokens_still_serves_conversations() {
+    let (provider, relay) = two(&[]).await;
+    let is_count_of_a =
+        |seen: &SeenRequest| seen.path().ends_with("count_tokens") && seen.api_key == "upstream-a";
+    provider.answers_when(is_count_of_a, refusal(500));
+    let count = "/api/v1/messages/count_tokens";
+    let answer = relay.client.post(count, &[], ask("hello", false)).await;
+    assert_eq!(answer.status, 200, "b counts");
+    assert!(!relay.rests("a").await, "and a goes on serving");
+    assert_eq!(post(&relay, ask("hello", false)).await.status, 200);
+    assert_eq!(asked(&provider).last().map(String::as_str), Some("a"));
+}
+
+#[tokio::test]
+async fn time_spent_at_failing_accounts_is_the_upstreams_and_not_the_relays() {
+    let (provider, relay) = two(&[]).await;
+    provider.answers_always(refusal(500).delay(Duration::from_millis(300)));
+    let answer = post(&relay, ask("hello", false)).await;
+    assert_eq!(answer.status, 500);
+    let timing = answer.header("server-timing").to_owned();
+    let part = |name: &str| {
+        let part = timing.split(", ").find_map(|it| it.strip_prefix(name)?.strip_prefix(";dur="));
+        part.and_then(|millis| millis.parse::<f64>().ok()).expect("a part of the timing")
+    };
+    assert!(part("upstream") >= 600.0 && part("relay") < 300.0, "{timing}");
+}
+
+#[tokio::test]
+async fn faults_of_calls_that_were_under_way_together_are_one_event() {
+    let (provider, relay) = two(&[]).await;
+    provider.answers_key("upstream-a", refusal(529).delay(Duration::from_millis(200)));
+    let calls = (0..5).map(|_| post(&relay, ask("hello", false)));
+    let answers = futures_util::future::join_all(calls).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "b answers them all");
+
+    provider.recovers();
+    relay.clock.advance(Duration::from_mins(1));
+    assert_eq!(post(&relay, ask("hello", false)).await.status, 200);
+    let names: Vec<_> = relay.events_until("account_recovered").await;
+    assert_eq!(names, ["account_rested", "account_recovered"]);
 }

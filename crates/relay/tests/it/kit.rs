@@ -2,6 +2,7 @@
 //! that only the test moves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use relay::app::App;
 use relay::bookkeeping::Bookkeeper;
@@ -221,6 +222,21 @@ impl TestRelay {
     pub(crate) async fn rests(&self, name: &str) -> bool {
         let member = self.app.roster.find(self.account_id(name).await).expect("an account");
         member.shared.account_rest(self.app.now()).is_some()
+    }
+
+    /// The names of all events, in order, once one of that name has come to the database.
+    pub(crate) async fn events_until(&self, last: &str) -> Vec<&'static str> {
+        let arrived = async {
+            loop {
+                let events = self.app.store.pending_events(1_000).await.expect("a query");
+                let names: Vec<_> = events.iter().map(|it| it.event.name()).collect();
+                if names.contains(&last) {
+                    return names;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), arrived).await.expect("the event comes")
     }
 
     /// Waits until no call is open, then makes sure that nothing was kept for one.

@@ -5,6 +5,7 @@ mod calls;
 mod cli;
 mod edits;
 mod failover;
+mod heavy;
 mod ingress;
 mod kit;
 mod pins;

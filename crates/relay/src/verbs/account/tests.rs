@@ -106,6 +106,7 @@ async fn a_running_server_tells_rests_and_calls_under_way() {
         accounts: vec![AccountLive { id, in_flight: 3, resting }],
         keys: vec![KeyLive { id: KeyId(1), in_flight: 3 }],
         calls_open: 3,
+        address: None,
     };
     let shown = show(store, "main", Some(&live)).await.expect("shown");
     assert_eq!((shown.state, shown.in_flight), (AccountState::Resting, 3));
