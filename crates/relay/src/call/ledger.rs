@@ -247,7 +247,10 @@ impl Ledger {
         if current.member.shared.answered(&self.call.model_family, current.sent) {
             self.app.outbox.emit(Event::AccountRecovered { account }, now);
         }
-        if let (Some(session), KeepPin::No) = (self.call.session, keep_pin) {
+        // A count of tokens leaves no prompt in a provider's cache.
+        if let (Endpoint::Messages, Some(session), KeepPin::No) =
+            (self.call.endpoint, self.call.session, keep_pin)
+        {
             self.app.pins.set(session, account, now);
         }
     }

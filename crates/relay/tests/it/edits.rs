@@ -233,6 +233,7 @@ async fn a_new_credential_ends_the_rest_that_the_old_one_had() {
     let secret = Some(Secret::new("upstream-fresh"));
     change_account(&relay, "a", AccountChange { secret, ..AccountChange::default() }).await;
     within_a_second(async || !relay.rests("a").await).await;
-    post(&relay).await;
+    let other = messages_body("claude-sonnet-4-6", "another conversation");
+    relay.client.post(MESSAGES, &[], other).await;
     assert_eq!(provider.requests().last().expect("a request").api_key, "upstream-fresh");
 }
