@@ -11,7 +11,7 @@ help: ## this list
 
 run: ## build everything (release) and start the relay
 	@scripts/setup.sh build
-	cargo run --release --locked --quiet --bin crs -- serve $(ARGS)
+	@echo "building (some minutes the first time) ..." && cargo run --release --locked --bin crs -- serve $(ARGS)
 
 demo: ## a relay with a simulated provider and sample data, to look at
 	@echo 'make demo arrives with its own issue: there is no demo yet. make run starts the relay itself.' >&2; exit 1
