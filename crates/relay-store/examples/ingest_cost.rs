@@ -1,4 +1,5 @@
-//! What it costs to take calls into the database: processor time per row, by size of batch.
+//! What it costs to bring calls from the journal to the database: processor time per call, by size
+//! of batch, for reading the journal's tail and for taking the records in.
 //!
 //! Run with `cargo run --release -p relay-store --example ingest_cost [BATCH]...`.
 
@@ -12,13 +13,13 @@ use relay_core::id::{AccountId, CallId, KeyId, SessionId};
 use relay_core::money::Money;
 use relay_core::price::PricedBy;
 use relay_core::secret::Secret;
-use relay_core::usage::{Attempt, CallRecord, Exactness, Outcome, TokenUsage};
+use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome, TokenUsage};
 use relay_store::Store;
-use relay_store::journal::Position;
+use relay_store::journal::{Entry, Journal, JournalOptions, Position};
 use relay_store::vault::MasterKey;
 
 const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
-const ROWS: u32 = 200_000;
+const CALLS: u32 = 200_000;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -27,19 +28,46 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for batch in if asked.is_empty() { vec![1, 10, 100, 500] } else { asked } {
         let dir = std::env::temp_dir().join(format!("ingest-cost-{}", std::process::id()));
         fs::create_dir(&dir)?;
-        let rows = if batch == 1 { ROWS / 10 } else { ROWS };
-        let micros = measure(&dir.join("crs.db"), rows, batch).await;
+        let calls = if batch == 1 { CALLS / 10 } else { CALLS };
+        let (tail, ingest) = (read(&dir, calls, batch), take_in(&dir, calls, batch).await);
+        let mib = fs::metadata(dir.join("crs.db"))?.len() >> 20;
         fs::remove_dir_all(&dir)?;
-        writeln!(std::io::stdout(), "batch {batch:>3}: {:.1} µs a row", micros?)?;
+        let (tail, ingest) = (tail?, ingest?);
+        let both = tail + ingest;
+        writeln!(
+            std::io::stdout(),
+            "batch {batch:>3}: {both:.1} µs a call (tail {tail:.1}, ingest {ingest:.1}), {mib} MiB"
+        )?;
     }
     Ok(())
 }
 
-/// Processor time per row of `rows` calls taken in by batches of `batch`, after a tenth of them.
-async fn measure(path: &Path, rows: u32, batch: usize) -> Result<f64, Box<dyn Error>> {
+/// Processor time per call to read the journal, in which each was opened and settled.
+fn read(dir: &Path, calls: u32, batch: usize) -> Result<f64, Box<dyn Error>> {
+    let (journal, _) = Journal::open(&dir.join("journal"), JournalOptions::default())?;
+    for number in 0..calls {
+        let record = record(number);
+        journal.append(&Entry::Opened(open_attempt(&record)))?;
+        journal.append(&Entry::Settled(record))?;
+    }
+    let mut tail = journal.tail(Position::START);
+    let (mut read, before) = (0, cpu_ticks()?);
+    loop {
+        let records = tail.next_settled(batch)?;
+        if records.is_empty() {
+            break;
+        }
+        read += records.len();
+    }
+    per_call(cpu_ticks()? - before, read)
+}
+
+/// Processor time per call to take calls in, by the batch, after a tenth of them.
+async fn take_in(dir: &Path, calls: u32, batch: usize) -> Result<f64, Box<dyn Error>> {
     let words = Secret::new("the words that open the databases of this measurement");
-    let store = Store::open(path, &MasterKey::from_text(&words)?, START).await?;
-    let records: Vec<CallRecord> = (0..rows).map(record).collect();
+    let master = MasterKey::from_text(&words)?;
+    let store = Store::open(&dir.join("crs.db"), &master, START).await?;
+    let records: Vec<CallRecord> = (0..calls).map(record).collect();
     let (warm_up, measured) = records.split_at(records.len() / 10);
     let mut before = 0;
     for part in [warm_up, measured] {
@@ -50,8 +78,12 @@ async fn measure(path: &Path, rows: u32, batch: usize) -> Result<f64, Box<dyn Er
     }
     let spent = cpu_ticks()? - before;
     store.close().await;
-    // The kernel's clock for processes ticks a hundred times a second.
-    Ok(f64::from(spent) * 10_000.0 / f64::from(u32::try_from(measured.len())?))
+    per_call(spent, measured.len())
+}
+
+/// The kernel's clock for processes ticks a hundred times a second.
+fn per_call(ticks: u32, calls: usize) -> Result<f64, Box<dyn Error>> {
+    Ok(f64::from(ticks) * 10_000.0 / f64::from(u32::try_from(calls)?))
 }
 
 /// User and system time of this process so far.
@@ -92,11 +124,26 @@ fn record(number: u32) -> CallRecord {
         total_millis: 12_000,
         attempts: vec![Attempt {
             account,
-            at,
+            at: Timestamp::from_millis(at.as_millis() + 4),
             millis: 11_990,
             status: Some(200),
             fault: None,
             maybe_billed: false,
         }],
+    }
+}
+
+/// What the journal has of a call before its record.
+fn open_attempt(record: &CallRecord) -> OpenAttempt {
+    OpenAttempt {
+        call: record.call,
+        key: record.key,
+        account: record.account,
+        model: record.model_asked.clone(),
+        at: record.at,
+        number: 1,
+        reserved: record.usage,
+        reserved_cost: record.cost,
+        priced_by: record.priced_by.clone(),
     }
 }

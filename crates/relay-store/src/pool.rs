@@ -17,6 +17,7 @@ use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 use crate::columns::Columns;
 use crate::error::StoreError;
 use crate::migrate::{self, Found};
+use crate::usage::KnownKinds;
 use crate::vault::{MasterKey, Vault};
 use crate::{peppers, vault_keys};
 
@@ -44,6 +45,7 @@ pub struct Store {
     pub(crate) writer: SqlitePool,
     pub(crate) reader: SqlitePool,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) kinds: KnownKinds,
 }
 
 /// Whether a database is made where there is none.
@@ -86,7 +88,12 @@ impl Store {
                 return Err(StoreError::Missing { path: path.to_owned() });
             }
         }
-        let store = Self { writer: writer(path), reader: reader(path), vault: Arc::new(vault) };
+        let store = Self {
+            writer: writer(path),
+            reader: reader(path),
+            vault: Arc::new(vault),
+            kinds: KnownKinds::default(),
+        };
         // What needs no write waits for nobody's: a database may be locked for minutes.
         if found != Found::Current {
             store.bring_up(path, now).await?;

@@ -4,8 +4,10 @@ use sqlx::sqlite::SqliteArguments;
 use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite, Type};
 
 /// How many rows one statement takes. Few sizes mean few texts, so each is prepared once for each
-/// connection; 100 rows of the widest table stay far below the engines' 32,766 parameters.
-const SIZES: [usize; 5] = [100, 30, 10, 3, 1];
+/// connection; powers of two cut any number of rows into few runs, and each statement costs two
+/// changes of thread, as much as ten rows. 128 rows of the widest table stay far below the engines'
+/// 32,766 parameters.
+const SIZES: [usize; 8] = [128, 64, 32, 16, 8, 4, 2, 1];
 
 /// Cuts `rows` into runs of the sizes that statements come in.
 pub(crate) fn runs<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
@@ -20,8 +22,8 @@ pub(crate) fn runs<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 /// The text `head (?, …), (?, …), … tail` for `rows` rows of `columns` values.
 ///
 /// The parameters are SQLite's anonymous ones: the driver asks for the name of each, and SQLite
-/// finds the name of one such as `$7` by walking the list of all names. With 2,700 of them that
-/// makes a call cost six times as much (`examples/ingest_cost.rs`: 153 instead of 25 µs a row).
+/// finds the name of one such as `$7` by walking the list of all names, which with thousands of
+/// them makes a call cost several times as much (once 153 instead of 25 µs a row).
 /// PostgreSQL will need `$1` and so on here, and only here.
 pub(crate) fn text(
     head: &'static str,

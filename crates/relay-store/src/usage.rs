@@ -1,5 +1,6 @@
-//! The table `usage`: one row for each call, taken from the journal in batches.
+//! The table `calls`: one row for each call, taken from the journal in batches.
 
+mod kind;
 mod row;
 
 use relay_core::id::CallId;
@@ -8,12 +9,15 @@ use relay_core::price::PricedBy;
 use relay_core::usage::CallRecord;
 use sqlx::SqliteConnection;
 
+use self::kind::Kinds;
 use crate::columns::Columns;
 use crate::error::StoreError;
 use crate::journal::Position;
 use crate::pool::Store;
 use crate::rollups::{self, RollUps};
 use crate::rows::runs;
+
+pub(crate) use self::kind::KnownKinds;
 
 /// What came of a batch of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,18 +37,21 @@ impl Store {
     ) -> Result<Ingested, StoreError> {
         let mut edit = self.edit().await?;
         let mut known = row::known(&mut edit, records).await?;
-        let new: Vec<&CallRecord> =
-            records.iter().filter(|record| known.insert(record.call)).collect();
+        let (mut new, mut kinds) = (Vec::with_capacity(records.len()), Kinds::new(&self.kinds));
+        let mut roll_ups = RollUps::default();
+        for record in records {
+            if known.insert(record.call) {
+                new.push((record, kinds.number(&mut edit, record).await?));
+                roll_ups.add(record);
+            }
+        }
         for run in runs(&new) {
             row::insert(&mut edit, run).await?;
-        }
-        let mut roll_ups = RollUps::default();
-        for record in &new {
-            roll_ups.add(record);
         }
         roll_ups.save(&mut edit).await?;
         save_position(&mut edit, upto).await?;
         edit.commit().await?;
+        kinds.share();
         Ok(Ingested { inserted: new.len() })
     }
 
@@ -87,18 +94,13 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let mut edit = self.edit().await?;
         let Some(record) = row::one(&mut edit, call).await? else { return Ok(false) };
-        sqlx::query(
-            "update usage set cost_nanos = $2, price_version = $3, price_source = $4
-             where call_id = $1",
-        )
-        .bind(call.to_string())
-        .bind(cost.as_nanos())
-        .bind(&priced_by.version)
-        .bind(row::price_source(priced_by.source))
-        .execute(&mut *edit)
-        .await?;
+        let corrected = CallRecord { cost, priced_by: priced_by.clone(), ..record.clone() };
+        let mut kinds = Kinds::new(&self.kinds);
+        let kind = kinds.number(&mut edit, &corrected).await?;
+        row::set_cost(&mut edit, &corrected, kind).await?;
         rollups::correct_cost(&mut edit, &record, cost - record.cost).await?;
         edit.commit().await?;
+        kinds.share();
         Ok(true)
     }
 }

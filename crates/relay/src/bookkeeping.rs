@@ -112,9 +112,10 @@ impl Bookkeeper {
     /// Writes what the journal holds now, however long the database takes.
     pub async fn write_all(&mut self) {
         loop {
-            let batch = match self.tail.next_batch(BATCH_MAX) {
-                Ok(batch) if batch.is_empty() => return,
-                Ok(batch) => batch,
+            let from = self.tail.position();
+            let records = match self.tail.next_settled(BATCH_MAX) {
+                Ok(_) if self.tail.position() == from => return,
+                Ok(records) => records,
                 Err(error) => {
                     tracing::error!(%error, "the journal cannot be read; trying again");
                     sleep(RETRY.1).await;
@@ -122,13 +123,6 @@ impl Bookkeeper {
                 }
             };
             let upto = self.tail.position();
-            let records: Vec<CallRecord> = batch
-                .into_iter()
-                .filter_map(|(entry, _)| match entry {
-                    Entry::Settled(record) => Some(record),
-                    Entry::Opened(_) => None,
-                })
-                .collect();
             self.write(&records, upto).await;
             self.release(upto).await;
         }

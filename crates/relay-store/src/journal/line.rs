@@ -2,6 +2,8 @@
 
 use std::str;
 
+use relay_core::usage::CallRecord;
+
 use super::{Entry, JournalError};
 
 /// A line is not what was written.
@@ -12,6 +14,9 @@ pub(super) struct Damaged;
 pub const LINE_BYTES_MAX: usize = 1 << 20;
 
 const PREFIX_BYTES: usize = 9;
+
+/// How the JSON of an attempt begins.
+const OPENED: &[u8] = br#"{"opened":"#;
 
 /// Room for a usual record, so that its buffer does not grow.
 const LINE_BYTES_USUAL: usize = 1_024;
@@ -34,6 +39,19 @@ pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, JournalError> {
 pub(super) fn decode(line: &[u8]) -> Result<Entry, Damaged> {
     let json = checked(line).ok_or(Damaged)?;
     serde_json::from_slice(json).map_err(|_| Damaged)
+}
+
+/// The record of a line without its newline; `None` if the line is another whole entry. Of that
+/// only the checksum is looked at.
+pub(super) fn decode_settled(line: &[u8]) -> Result<Option<CallRecord>, Damaged> {
+    let json = checked(line).ok_or(Damaged)?;
+    if json.starts_with(OPENED) {
+        return Ok(None);
+    }
+    match serde_json::from_slice(json).map_err(|_| Damaged)? {
+        Entry::Settled(record) => Ok(Some(record)),
+        Entry::Opened(_) => Ok(None),
+    }
 }
 
 /// The JSON of a line, if its checksum is right.

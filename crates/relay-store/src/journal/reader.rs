@@ -5,10 +5,14 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::Entry;
-use super::line::{self, Damaged, LINE_BYTES_MAX};
+use memchr::memchr;
+
+use super::line::{Damaged, LINE_BYTES_MAX};
 
 pub(super) const CHUNK_BYTES: usize = 64 * 1_024;
+
+/// What is made of a line without its newline.
+pub(super) type Decode<T> = fn(&[u8]) -> Result<T, Damaged>;
 
 /// How far a segment may be read.
 #[derive(Debug, Clone, Copy)]
@@ -50,13 +54,16 @@ impl SegmentReader {
         self.buffer.capacity()
     }
 
-    /// Reads the entry of the next line; `None` if there is no more.
-    pub(super) fn next(&mut self, extent: Extent) -> io::Result<Option<Result<Entry, Damaged>>> {
+    /// Reads the next line as `decode` does; `None` if there is no more.
+    pub(super) fn next<T>(
+        &mut self,
+        extent: Extent,
+        decode: Decode<T>,
+    ) -> io::Result<Option<Result<T, Damaged>>> {
         loop {
             let pending = &self.buffer[self.start..];
-            let newline = pending[self.searched..].iter().position(|&byte| byte == b'\n');
-            if let Some(index) = newline {
-                return Ok(Some(self.take_line(self.searched + index, 1)));
+            if let Some(index) = memchr(b'\n', &pending[self.searched..]) {
+                return Ok(Some(self.take_line(self.searched + index, 1, decode)));
             }
             self.searched = pending.len();
             if self.searched > LINE_BYTES_MAX {
@@ -65,18 +72,23 @@ impl SegmentReader {
             }
             if self.fill(extent.bytes)? == 0 {
                 let unfinished = extent.closed && (self.searched > 0 || self.oversized);
-                return Ok(unfinished.then(|| self.take_line(self.searched, 0)));
+                return Ok(unfinished.then(|| self.take_line(self.searched, 0, decode)));
             }
         }
     }
 
     /// Takes the first `length` bytes as a line, and the newline behind them.
-    fn take_line(&mut self, length: usize, newline: usize) -> Result<Entry, Damaged> {
+    fn take_line<T>(
+        &mut self,
+        length: usize,
+        newline: usize,
+        decode: Decode<T>,
+    ) -> Result<T, Damaged> {
         let line = &self.buffer[self.start..self.start + length];
-        let entry = if self.oversized { Err(Damaged) } else { line::decode(line) };
+        let decoded = if self.oversized { Err(Damaged) } else { decode(line) };
         self.oversized = false;
         self.skip(length + newline);
-        entry
+        decoded
     }
 
     fn skip(&mut self, count: usize) {

@@ -8,7 +8,7 @@ use std::path::Path;
 use relay_core::id::CallId;
 use relay_core::usage::OpenAttempt;
 
-use super::line::Damaged;
+use super::line::{self, Damaged};
 use super::reader::{Extent, SegmentReader};
 use super::writer::OpenCall;
 use super::{Entry, JournalError, Position, segment_path};
@@ -51,7 +51,7 @@ pub(super) fn scan(
         let mut scan_segment = || -> io::Result<()> {
             let mut reader = SegmentReader::open(&path, 0)?;
             let mut start = 0;
-            while let Some(entry) = reader.next(extent)? {
+            while let Some(entry) = reader.next(extent, line::decode)? {
                 let bytes = reader.offset() - start;
                 start = reader.offset();
                 match entry {

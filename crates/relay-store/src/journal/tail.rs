@@ -4,10 +4,11 @@ use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use relay_core::usage::CallRecord;
 use tokio::sync::watch;
 
-use super::line::Damaged;
-use super::reader::{Extent, SegmentReader};
+use super::line::{self, Damaged};
+use super::reader::{Decode, Extent, SegmentReader};
 use super::{Entry, JournalError, Position, Shared, segment_path};
 
 /// A reader that follows the journal.
@@ -37,10 +38,26 @@ impl Tail {
         &mut self,
         entries_max: usize,
     ) -> Result<Vec<(Entry, Position)>, JournalError> {
+        self.read(entries_max, |line| line::decode(line).map(Some))
+    }
+
+    /// Reads as [`Tail::next_batch`] does, but only the records of calls that have ended: up to
+    /// `records_max`. Other entries are passed over, which moves [`Tail::position`] too.
+    pub fn next_settled(&mut self, records_max: usize) -> Result<Vec<CallRecord>, JournalError> {
+        let records = self.read(records_max, line::decode_settled)?;
+        Ok(records.into_iter().map(|(record, _)| record).collect())
+    }
+
+    /// Reads up to `count_max` of what `decode` makes something of.
+    fn read<T>(
+        &mut self,
+        count_max: usize,
+        decode: Decode<Option<T>>,
+    ) -> Result<Vec<(T, Position)>, JournalError> {
         let end = *self.end.borrow_and_update();
         let mut batch = Vec::new();
-        while batch.len() < entries_max && self.position < end {
-            match self.read_segment(end, entries_max, &mut batch) {
+        while batch.len() < count_max && self.position < end {
+            match self.read_segment(end, count_max, decode, &mut batch) {
                 Ok(true) => {}
                 Err(source) if batch.is_empty() => {
                     return Err(JournalError::Read { path: self.path(), source });
@@ -49,7 +66,7 @@ impl Tail {
                 Ok(false) | Err(_) => break,
             }
         }
-        self.batch_was_full = batch.len() >= entries_max;
+        self.batch_was_full = batch.len() >= count_max;
         Ok(batch)
     }
 
@@ -72,11 +89,12 @@ impl Tail {
     }
 
     /// Reads on in the segment of the position; whether there is another place to read from.
-    fn read_segment(
+    fn read_segment<T>(
         &mut self,
         end: Position,
-        entries_max: usize,
-        batch: &mut Vec<(Entry, Position)>,
+        count_max: usize,
+        decode: Decode<Option<T>>,
+        batch: &mut Vec<(T, Position)>,
     ) -> io::Result<bool> {
         let Some(extent) = self.extent(end) else {
             return Ok(self.move_on());
@@ -89,14 +107,15 @@ impl Tail {
                 reader => reader?,
             },
         };
-        while batch.len() < entries_max {
-            let Some(entry) = reader.next(extent)? else {
+        while batch.len() < count_max {
+            let Some(decoded) = reader.next(extent, decode)? else {
                 self.reader = Some(reader);
                 return Ok(extent.closed && self.move_on());
             };
             self.position.offset = reader.offset();
-            match entry {
-                Ok(entry) => batch.push((entry, self.position)),
+            match decoded {
+                Ok(Some(wanted)) => batch.push((wanted, self.position)),
+                Ok(None) => {}
                 Err(Damaged) => self.damaged_lines += 1,
             }
         }

@@ -275,6 +275,36 @@ async fn entries_of_many_threads_are_tailed_once_and_in_order() {
     assert_eq!(read, Vec::from(due));
 }
 
+#[test]
+fn a_tail_of_records_passes_over_attempts_and_what_is_damaged() {
+    let home = Home::with_segments_of(2_000);
+    let (journal, _) = home.open();
+    for number in 0..10 {
+        journal.append(&opened(number, 1)).unwrap();
+        journal.append(&settled(number)).unwrap();
+    }
+    journal.append(&opened(10, 1)).unwrap();
+    drop(journal);
+    // Damages the first attempt.
+    let mut bytes = fs::read(home.segment(1)).unwrap();
+    bytes[20] ^= 1;
+    fs::write(home.segment(1), bytes).unwrap();
+
+    let (journal, _) = home.open();
+    let mut tail = journal.tail(Position::START);
+    let mut numbers = Vec::new();
+    for (count, left) in [(4, 6), (5, 1), (9, 0)] {
+        let records = tail.next_settled(count).unwrap();
+        assert_eq!(records.len(), count.min(10 - numbers.len()));
+        numbers.extend(records.into_iter().map(|record| record.usage.output));
+        let mut rest = drain(&mut journal.tail(tail.position()), 7);
+        rest.retain(|entry| matches!(entry, Entry::Settled(_)));
+        assert_eq!(rest.len(), left);
+    }
+    assert!(numbers.into_iter().eq(0..10));
+    assert_eq!((tail.position(), tail.damaged_lines()), (journal.end(), 1));
+}
+
 #[tokio::test]
 async fn a_tail_waits_only_when_it_has_read_everything() {
     let home = Home::new();

@@ -77,6 +77,26 @@ async fn the_writer_survives_a_transaction_that_the_engine_gave_up_by_itself() {
 }
 
 #[tokio::test]
+async fn what_was_numbered_in_vain_is_numbered_anew() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let store = new_store(dir.path()).await;
+    // The kind that all of them have still finds room.
+    let short = |record| CallRecord { path: String::new(), ..record };
+    let many: Vec<CallRecord> = records(200).into_iter().map(short).collect();
+    pragma(&store, "pragma max_page_count = 1").await;
+    store.ingest(&many, END).await.expect_err("no room");
+    pragma(&store, "pragma max_page_count = 1000000").await;
+    // The number that was undone goes to another kind first.
+    let [first, second] = [0, 1].map(|number| many[number].clone());
+    let other = CallRecord { model_asked: "other".into(), ..first };
+    store.ingest(std::slice::from_ref(&other), END).await.expect("written");
+    store.ingest(std::slice::from_ref(&second), END).await.expect("written");
+    for record in [other, second] {
+        assert_eq!(store.call(record.call).await.expect("read"), Some(record));
+    }
+}
+
+#[tokio::test]
 async fn a_lock_that_is_held_too_long_is_a_busy_database_and_a_retry_succeeds() {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let store = new_store(dir.path()).await;

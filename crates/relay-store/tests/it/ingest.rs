@@ -1,9 +1,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
+use relay_core::clock::Timestamp;
 use relay_core::id::{AccountId, KeyId};
 use relay_core::money::Money;
 use relay_core::price::{PriceSource, PricedBy};
-use relay_core::usage::{CallRecord, Exactness, Outcome};
+use relay_core::usage::{Attempt, CallRecord, Exactness, Outcome};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use crate::{Scratch, position, record};
@@ -35,6 +36,90 @@ async fn a_call_reads_back_as_it_was_recorded() {
     );
 }
 
+/// Records whose attempts, sessions and answers are of every kind.
+fn unlike_each_other() -> Vec<CallRecord> {
+    let attempt = record(1).attempts[0].clone();
+    let later = Timestamp::from_millis(attempt.at.as_millis() + 7);
+    let earlier = Timestamp::from_millis(attempt.at.as_millis() - 7);
+    let lists = [
+        vec![],
+        vec![attempt.clone()],
+        vec![Attempt { at: later, ..attempt.clone() }],
+        vec![Attempt { at: earlier, millis: u64::MAX / 2, ..attempt.clone() }],
+        vec![Attempt { account: AccountId(2), ..attempt.clone() }],
+        vec![Attempt { status: Some(529), ..attempt.clone() }],
+        vec![Attempt { status: None, ..attempt.clone() }],
+        vec![Attempt { fault: Some("it \"broke\"".into()), ..attempt.clone() }],
+        vec![Attempt { maybe_billed: true, ..attempt.clone() }],
+        vec![attempt.clone(), Attempt { at: later, ..attempt }],
+    ];
+    let call = |number| CallRecord { at: record(1).at, ..record(number) };
+    let of = |(number, attempts)| CallRecord { attempts, ..call(number) };
+    let mut records: Vec<CallRecord> = (1_u8..).zip(lists).map(of).collect();
+    // The same texts in other places are another kind.
+    records.push(CallRecord { client: "a".into(), speed: "bc".into(), ..call(50) });
+    records.push(CallRecord { client: "ab".into(), speed: "c".into(), ..call(51) });
+    records.push(CallRecord { client: "bc".into(), speed: "a".into(), ..call(52) });
+    records.push(CallRecord { streamed: false, session: None, ..call(53) });
+    records
+}
+
+#[tokio::test]
+async fn calls_that_differ_in_anything_read_back_as_they_were_also_from_a_second_store() {
+    let scratch = Scratch::new().await;
+    let second = scratch.second().await;
+    let records = unlike_each_other();
+    let (some, others) = records.split_at(6);
+    // Each store meets kinds that the other has numbered.
+    second.ingest(others, position(1)).await.expect("written");
+    scratch.store.ingest(some, position(1)).await.expect("written");
+    scratch.store.ingest(&records, position(1)).await.expect("written");
+    for record in &records {
+        for store in [&scratch.store, &second] {
+            assert_eq!(store.call(record.call).await.expect("read").as_ref(), Some(record));
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_calls_can_be_read_in_words() {
+    const WORDS: &str = "select json_array(call_id, at, key_id, account_id, path, model_asked, \
+         model_served, client, session, streamed, status, outcome, exactness, price_version, \
+         price_source, service_tier, speed), attempts from usage order by call_id";
+    let scratch = Scratch::new().await;
+    let records = unlike_each_other();
+    scratch.store.ingest(&records, position(1)).await.expect("written");
+    let mut connection = connection(&scratch).await;
+    let rows = sqlx::query(WORDS).fetch_all(&mut connection).await.expect("rows");
+    connection.close().await.expect("closed");
+    for (row, record) in rows.iter().zip(&records) {
+        let (words, attempts): (String, String) = (row.get(0), row.get(1));
+        let CallRecord { call, at, key, account, path, client, session, speed, .. } = record;
+        let told = serde_json::json!([
+            call,
+            at,
+            key.0,
+            account.0,
+            path,
+            record.model_asked,
+            record.model_served,
+            client,
+            session,
+            u8::from(record.streamed),
+            record.status,
+            record.outcome,
+            record.exactness,
+            record.priced_by.version,
+            record.priced_by.source,
+            record.service_tier,
+            speed,
+        ]);
+        assert_eq!(words, told.to_string());
+        assert_eq!(attempts, serde_json::to_string(&record.attempts).expect("JSON"));
+    }
+    assert_eq!(rows.len(), records.len());
+}
+
 #[tokio::test]
 async fn a_correction_of_the_price_reaches_the_row_and_the_roll_up() {
     let scratch = Scratch::new().await;
@@ -61,6 +146,12 @@ async fn a_correction_of_the_price_reaches_the_row_and_the_roll_up() {
     assert_eq!(roll_ups, sums);
 }
 
+/// A connection of somebody else's.
+async fn connection(scratch: &Scratch) -> sqlx::SqliteConnection {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(scratch.path());
+    options.connect().await.expect("a connection")
+}
+
 /// The rows of usage, the roll-ups, and what the roll-ups should be: the sums of the rows.
 async fn dump(scratch: &Scratch) -> [Vec<String>; 3] {
     const USAGE: &str = "select json_array(call_id, at, key_id, model_served, input, cost_nanos, \
@@ -79,8 +170,7 @@ async fn dump(scratch: &Scratch) -> [Vec<String>; 3] {
          case when model_served = '' then model_asked else model_served end \
          order by at / 900000, key_id, account_id, \
          case when model_served = '' then model_asked else model_served end";
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(scratch.path());
-    let mut connection = options.connect().await.expect("a connection");
+    let mut connection = connection(scratch).await;
     let mut tables = [Vec::new(), Vec::new(), Vec::new()];
     for (table, query) in tables.iter_mut().zip([USAGE, ROLL_UPS, SUMS]) {
         let rows = sqlx::query(query).fetch_all(&mut connection).await.expect("rows");

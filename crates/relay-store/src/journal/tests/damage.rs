@@ -54,7 +54,7 @@ fn a_line_without_end_is_one_damaged_line_and_little_memory() {
 
     let extent = reader::Extent { bytes: file.metadata().unwrap().len(), closed: true };
     let mut reader = reader::SegmentReader::open(&home.segment(1), 0).unwrap();
-    let mut read = || reader.next(extent).unwrap();
+    let mut read = || reader.next(extent, line::decode).unwrap();
     assert_eq!(read(), Some(Err(line::Damaged)));
     assert_eq!(read(), Some(Ok(settled(1))));
     assert_eq!(read(), None);
