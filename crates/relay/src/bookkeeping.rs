@@ -112,9 +112,8 @@ impl Bookkeeper {
     /// Writes what the journal holds now, however long the database takes.
     pub async fn write_all(&mut self) {
         loop {
-            let from = self.tail.position();
             let records = match self.tail.next_settled(BATCH_MAX) {
-                Ok(_) if self.tail.position() == from => return,
+                Ok(records) if records.is_empty() => return,
                 Ok(records) => records,
                 Err(error) => {
                     tracing::error!(%error, "the journal cannot be read; trying again");
