@@ -4,6 +4,7 @@
 #     scripts/compare-prices.sh          fetches the litellm package with pip, without installing it
 #     scripts/compare-prices.sh FILE     takes FILE as its table
 set -eu
+[ $# = 0 ] || set -- "$(realpath "$1")"
 cd "$(dirname "$0")/.."
 table=${1:-}
 if [ -z "$table" ]; then
@@ -13,5 +14,4 @@ if [ -z "$table" ]; then
     table=$folder/table.json
     unzip -p "$folder"/litellm-*.whl litellm/model_prices_and_context_window_backup.json >"$table"
 fi
-LITELLM_TABLE=$(realpath "$table") cargo test --quiet -p relay --lib \
-    prices::litellm::tests::differences_from_what_is_built_in -- --ignored --nocapture
+cargo run --quiet -p relay --example compare_prices -- "$table"

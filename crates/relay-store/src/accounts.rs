@@ -67,6 +67,30 @@ pub struct NewAccount {
     pub secret: Secret,
 }
 
+impl NewAccount {
+    /// An account with what it needs, and the usual of everything else.
+    pub fn new(name: &str, kind: AccountKind, base_url: &str, secret: Secret) -> Self {
+        Self {
+            name: name.to_owned(),
+            note: String::new(),
+            kind,
+            base_url: base_url.to_owned(),
+            key_header: KeyHeader::Auto,
+            enabled: true,
+            priority: 50,
+            weight: 1,
+            concurrency_max: None,
+            sharing: Sharing::Shared,
+            models: Vec::new(),
+            model_map: Vec::new(),
+            extra_headers: Vec::new(),
+            deadlines: Deadlines::default(),
+            groups: Vec::new(),
+            secret,
+        }
+    }
+}
+
 impl Store {
     /// Every account, in the order in which they were added.
     pub async fn accounts(&self) -> Result<Vec<StoredAccount>, StoreError> {

@@ -1,4 +1,3 @@
-//! The one integration binary of `relay-wire`: whole streams, and speed.
+//! The one integration binary of `relay-wire`: whole streams.
 
 mod meter;
-mod speed;

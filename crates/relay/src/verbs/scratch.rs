@@ -1,6 +1,6 @@
 //! A store in a directory of its own, for the tests of the verbs.
 
-use relay_core::account::{AccountKind, Deadlines, KeyHeader, Sharing};
+use relay_core::account::AccountKind;
 use relay_core::clock::Timestamp;
 use relay_core::secret::Secret;
 use relay_store::Store;
@@ -31,22 +31,6 @@ impl Scratch {
 
 /// An account that only has what it needs.
 pub(super) fn new_account(name: &str) -> NewAccount {
-    NewAccount {
-        name: name.into(),
-        note: String::new(),
-        kind: AccountKind::ClaudeApi,
-        base_url: "http://127.0.0.1:1".into(),
-        key_header: KeyHeader::Auto,
-        enabled: true,
-        priority: 50,
-        weight: 1,
-        concurrency_max: None,
-        sharing: Sharing::Shared,
-        models: Vec::new(),
-        model_map: Vec::new(),
-        extra_headers: Vec::new(),
-        deadlines: Deadlines::default(),
-        groups: Vec::new(),
-        secret: Secret::new("upstream words wxyz".replace(' ', "-")),
-    }
+    let secret = Secret::new("upstream words wxyz".replace(' ', "-"));
+    NewAccount::new(name, AccountKind::ClaudeApi, "http://127.0.0.1:1", secret)
 }

@@ -12,7 +12,7 @@ use relay::serve::{Started, start};
 use relay::server;
 use relay::shutdown::Stage;
 use relay::watch::save_once;
-use relay_core::account::{AccountKind, Deadlines, KeyHeader, Sharing};
+use relay_core::account::AccountKind;
 use relay_core::clock::{Clock, ManualClock, Timestamp};
 use relay_core::id::{AccountId, KeyId};
 use relay_core::key::{Binding, BindingTarget};
@@ -55,24 +55,8 @@ pub(crate) struct TestRelay {
 
 /// An account that points at a fake provider; its secret is `upstream-NAME`.
 pub(crate) fn account(name: &str, provider: &FakeProvider) -> NewAccount {
-    NewAccount {
-        name: name.to_owned(),
-        note: String::new(),
-        kind: AccountKind::ClaudeApi,
-        base_url: provider.base_url(),
-        key_header: KeyHeader::Auto,
-        enabled: true,
-        priority: 50,
-        weight: 1,
-        concurrency_max: None,
-        sharing: Sharing::Shared,
-        models: Vec::new(),
-        model_map: Vec::new(),
-        extra_headers: Vec::new(),
-        deadlines: Deadlines::default(),
-        groups: Vec::new(),
-        secret: Secret::new(format!("upstream-{name}")),
-    }
+    let secret = Secret::new(format!("upstream-{name}"));
+    NewAccount::new(name, AccountKind::ClaudeApi, &provider.base_url(), secret)
 }
 
 impl TestRelay {

@@ -1,5 +1,6 @@
-//! What the hot paths cost. Run by hand, in a release build:
-//! `cargo nextest run -p relay-wire --release --run-ignored only --no-capture`
+//! What the hot paths cost: `cargo run --release -p relay-wire --example speed`.
+
+#![expect(clippy::print_stdout, reason = "the figures are what this is for")]
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -11,6 +12,11 @@ use relay_wire::sse::SseFramer;
 /// Events in one run.
 const EVENTS: usize = 10_000;
 
+fn main() {
+    peeking();
+    streaming();
+}
+
 /// The best of several runs, in nanoseconds: other work on the machine only ever adds.
 fn best_nanos(mut run: impl FnMut()) -> u128 {
     let timed = |_| {
@@ -21,14 +27,11 @@ fn best_nanos(mut run: impl FnMut()) -> u128 {
     (0..50).map(timed).min().unwrap_or_default()
 }
 
-#[expect(clippy::print_stdout, reason = "the figures are what these tests are for")]
 fn report(what: &str, nanos: u128, units: usize, unit: &str) {
     let picos = nanos * 1_000 / units as u128;
     println!("{what}: {}.{:03} ns a {unit}", picos / 1_000, picos % 1_000);
 }
 
-#[test]
-#[ignore = "measures, does not judge"]
 fn peeking() {
     let bodies = [
         ("one long text", "Plain words. ".repeat(80_000)),
@@ -50,8 +53,6 @@ fn peeking() {
     report("short messages", nanos, body.len(), "byte");
 }
 
-#[test]
-#[ignore = "measures, does not judge"]
 fn streaming() {
     let chunk = Bytes::from_static(
         b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\
@@ -60,7 +61,7 @@ fn streaming() {
     let nanos = best_nanos(|| {
         let mut framer = SseFramer::new(1 << 20);
         for _ in 0..EVENTS {
-            let batch = framer.push(chunk.clone()).unwrap();
+            let batch = framer.push(chunk.clone()).expect("a small event");
             black_box(batch.events().count());
         }
     });
@@ -68,7 +69,7 @@ fn streaming() {
     let nanos = best_nanos(|| {
         let (mut framer, mut meter) = (SseFramer::new(1 << 20), Meter::default());
         for _ in 0..EVENTS {
-            let batch = framer.push(chunk.clone()).unwrap();
+            let batch = framer.push(chunk.clone()).expect("a small event");
             for event in batch.events() {
                 black_box(meter.observe(&event));
             }
