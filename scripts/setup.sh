@@ -2,7 +2,8 @@
 # Installs what a target of the Makefile needs and the machine lacks; quick when all is there.
 #
 #   scripts/setup.sh build    a C compiler (the crates that build C need one), cargo
-#   scripts/setup.sh check    build, and the Rust tools in a Python environment of their own
+#   scripts/setup.sh check    build, the Rust tools in a Python environment of their own, and the
+#                             proxies that the Rust tests go through (tinyproxy, microsocks)
 #   scripts/setup.sh test     check, and the real clients that the tests drive
 #   scripts/setup.sh bench    test, what figures are compared with (nginx), and a source of load (wrk)
 #
@@ -49,6 +50,19 @@ need_packages() { # need_packages WHAT-IT-COSTS PACKAGE...
     apt_get install -y --no-install-recommends "$@" >&2 ||
         die "missing, and cannot be installed from here (no root, no sudo, or no apt-get): $*" \
             "without it: $cost" "install it by hand, then run this again"
+}
+
+unpack_packages() { # unpack_packages DIRECTORY PACKAGE...: takes no root, and starts nothing
+    local into=$1 package
+    shift
+    rm -rf "$into" && mkdir -p "$into"
+    if ! (cd "$into" && apt-get -qq download "$@"); then
+        [ "$apt_updated" = yes ] || { apt_get update >&2 && apt_updated=yes; } || true
+        (cd "$into" && apt-get -qq download "$@") || return 1
+    fi
+    for package in "$into"/*.deb; do
+        dpkg -x "$package" "$into" || return 1
+    done
 }
 
 usable_python() { # the first Python that can make an environment
@@ -104,6 +118,24 @@ install_tools() {
     link_or_build typos typos typos-cli
 }
 
+# --- proxies for the Rust tests ----------------------------------------------------------------------------------
+have_proxies() { # unpacked here, or installed by somebody who cannot or would not unpack them
+    local proxy
+    for proxy in tinyproxy microsocks; do
+        [ -x "$TOOLS/proxies/usr/bin/$proxy" ] || command -v "$proxy" >/dev/null || return 1
+    done
+}
+
+install_proxies() { # unpacked, not installed: the packages would start servers on their ports
+    say "unpacking tinyproxy and microsocks into $TOOLS/proxies"
+    local unpacked="$TOOLS/proxies.new"
+    unpack_packages "$unpacked" tinyproxy-bin microsocks ||
+        die "tinyproxy and microsocks cannot be had here (it takes apt-get)" \
+            "without them: the tests of proxies (relay-upstream) do not run" \
+            "install both by hand so that they are on the PATH, then run this again"
+    rm -rf "$TOOLS/proxies" && mv "$unpacked" "$TOOLS/proxies"
+}
+
 # --- the real clients --------------------------------------------------------------------------------------------
 install_clients() {
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
@@ -122,13 +154,8 @@ install_clients() {
 install_nginx() { # unpacked, not installed: the package would start a server on port 80
     say "unpacking nginx into $TOOLS/nginx"
     local unpacked="$TOOLS/nginx.new"
-    rm -rf "$unpacked" && mkdir -p "$unpacked"
-    if ! (cd "$unpacked" && apt-get -qq download nginx); then
-        [ "$apt_updated" = yes ] || { apt_get update >&2 && apt_updated=yes; } || true
-        (cd "$unpacked" && apt-get -qq download nginx) ||
-            die "nginx cannot be had here (it takes apt-get)" "without it: make bench has nothing to compare with"
-    fi
-    dpkg -x "$unpacked"/nginx_*.deb "$unpacked"
+    unpack_packages "$unpacked" nginx ||
+        die "nginx cannot be had here (it takes apt-get)" "without it: make bench has nothing to compare with"
     "$unpacked/usr/sbin/nginx" -v ||
         die "the unpacked nginx does not run" "without it: make bench has nothing to compare with"
     rm -rf "$TOOLS/nginx" && mv "$unpacked" "$TOOLS/nginx"
@@ -157,6 +184,7 @@ if wants check; then
         install_tools
         stamp tools "${of_tools[@]}"
     fi
+    have_proxies || install_proxies
 fi
 if wants test; then
     of_clients=(scripts/setup.sh tests/clients/requirements.txt tests/clients/package-lock.json)

@@ -7,24 +7,30 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::id::{AccountId, GroupId};
 use crate::model::{ModelMapping, ModelPattern};
+use crate::money::Money;
 use crate::protocol::{Protocol, Service};
+use crate::proxy::Proxy;
+use crate::quota::StopAt;
 
 /// How an account is reached. Adding a kind means adding a row here and in `relay-upstream`'s
 /// table of profiles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AccountKind {
+    /// A Claude subscription, signed in to by OAuth.
+    ClaudeOauth,
     /// An API key of Anthropic or of any host that speaks Anthropic Messages.
     ClaudeApi,
 }
 
 impl AccountKind {
     /// Every kind, in the order of help texts.
-    pub const ALL: [Self; 1] = [Self::ClaudeApi];
+    pub const ALL: [Self; 2] = [Self::ClaudeOauth, Self::ClaudeApi];
 
     /// The word used in the database, the command line and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::ClaudeOauth => "claude-oauth",
             Self::ClaudeApi => "claude-api",
         }
     }
@@ -37,15 +43,20 @@ impl AccountKind {
     /// Whose accounts these are.
     pub const fn service(self) -> Service {
         match self {
-            Self::ClaudeApi => Service::Claude,
+            Self::ClaudeOauth | Self::ClaudeApi => Service::Claude,
         }
     }
 
     /// What the upstream speaks.
     pub const fn protocol(self) -> Protocol {
         match self {
-            Self::ClaudeApi => Protocol::Messages,
+            Self::ClaudeOauth | Self::ClaudeApi => Protocol::Messages,
         }
+    }
+
+    /// Whether it is signed in to, rather than given a key.
+    pub const fn is_oauth(self) -> bool {
+        matches!(self, Self::ClaudeOauth)
     }
 }
 
@@ -58,6 +69,33 @@ pub enum Sharing {
     Shared,
     /// Only keys that are bound to the account or to one of its groups.
     Reserved,
+}
+
+/// Which clients an account serves. Providers accept on some accounts only their own client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientRule {
+    /// Claude Code alone, where the kind of account is for it; any on other kinds.
+    #[default]
+    ClaudeCode,
+    /// Any client; what the provider says of it is passed on.
+    Any,
+}
+
+/// Where an account is signed in to, where the operator wants others than the provider's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OauthSettings {
+    /// The page on which a person agrees.
+    pub authorize_url: Option<String>,
+    /// Where codes and refresh tokens are exchanged.
+    pub token_url: Option<String>,
+    /// Who asks.
+    pub client_id: Option<String>,
+    /// Where the page sends its code.
+    pub redirect_url: Option<String>,
+    /// What is asked for, separated by spaces.
+    pub scope: Option<String>,
 }
 
 /// The header in which an API key is sent.
@@ -124,6 +162,18 @@ pub struct Account {
     pub model_map: Vec<ModelMapping>,
     /// Headers added to each request.
     pub extra_headers: Vec<ExtraHeader>,
+    /// The proxy that all its traffic goes through; `None` is the direct way.
+    pub proxy: Option<Proxy>,
+    /// Which clients it serves.
+    pub clients: ClientRule,
+    /// Where it is signed in to.
+    pub oauth: OauthSettings,
+    /// At how much of a quota window it rests.
+    pub stop_at: StopAt,
+    /// What its calls may cost in a day of the relay's time zone; `None` is no limit.
+    pub daily_cost_max: Option<Money>,
+    /// When the subscription ends: from then on it serves nobody.
+    pub ends_at: Option<Timestamp>,
     /// Deadlines of its own.
     pub deadlines: Deadlines,
     /// Groups it belongs to.
@@ -133,6 +183,14 @@ pub struct Account {
 }
 
 impl Account {
+    /// Whether it serves a client of this id; one that is not known has the empty id.
+    pub fn serves_client(&self, client: &str) -> bool {
+        match (self.kind, self.clients) {
+            (AccountKind::ClaudeOauth, ClientRule::ClaudeCode) => client == "claude_code",
+            _ => true,
+        }
+    }
+
     /// The name under which the upstream is asked for `model`, or `None` if the account does not
     /// serve it. A mapping serves what it maps, whatever the list of models says.
     pub fn upstream_model<'a>(&'a self, model: &'a str) -> Option<&'a str> {
@@ -165,6 +223,12 @@ pub(crate) mod tests {
             models: Vec::new(),
             model_map: Vec::new(),
             extra_headers: Vec::new(),
+            proxy: None,
+            clients: ClientRule::ClaudeCode,
+            oauth: OauthSettings::default(),
+            stop_at: StopAt::default(),
+            daily_cost_max: None,
+            ends_at: None,
             deadlines: Deadlines::default(),
             groups: Vec::new(),
             created_at: Timestamp::from_millis(0),

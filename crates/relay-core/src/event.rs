@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
+use crate::credential::SignOutCause;
 use crate::health::RestCause;
 use crate::id::{AccountId, KeyId};
 
@@ -18,6 +19,38 @@ pub enum Event {
         until: Timestamp,
         /// Why.
         cause: RestCause,
+    },
+    /// The host that several accounts are reached at rests.
+    HostRested {
+        /// Its name and port.
+        host: String,
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        cause: RestCause,
+    },
+    /// An account has to be signed in again.
+    AccountSignedOut {
+        /// Which one.
+        account: AccountId,
+        /// Why.
+        cause: SignOutCause,
+    },
+    /// The token of an account could not be refreshed; it is tried again.
+    TokenNotRefreshed {
+        /// Which one.
+        account: AccountId,
+        /// What was in the way.
+        why: String,
+    },
+    /// A subscription or a setup token ends soon.
+    AccountEnding {
+        /// Which account's.
+        account: AccountId,
+        /// What ends.
+        what: Ending,
+        /// When.
+        at: Timestamp,
     },
     /// An account that rested answers again.
     AccountRecovered {
@@ -36,11 +69,25 @@ pub enum Event {
     },
 }
 
+/// What of an account ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The subscription, as the operator wrote down.
+    Subscription,
+    /// A setup token, which cannot be refreshed.
+    SetupToken,
+}
+
 impl Event {
     /// The word for the kind of event.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::AccountRested { .. } => "account_rested",
+            Self::HostRested { .. } => "host_rested",
+            Self::AccountSignedOut { .. } => "account_signed_out",
+            Self::TokenNotRefreshed { .. } => "token_not_refreshed",
+            Self::AccountEnding { .. } => "account_ending",
             Self::AccountRecovered { .. } => "account_recovered",
             Self::AccountPaused { .. } => "account_paused",
             Self::KeyDisabled { .. } => "key_disabled",

@@ -1,7 +1,8 @@
 //! Cool-downs: how long an account rests after a fault, for which models, and why.
 //!
 //! What the provider states is taken, within bounds; where it states nothing the rest is short and
-//! grows with each fault in a row. An operator's switch is not in here: the machine never turns it.
+//! grows with each fault in a row. When a rest ends, one call at a time tries the account out until
+//! one is answered. An operator's switch is not in here: the machine never turns it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,6 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::model::ModelFamily;
+
+mod host;
+#[cfg(test)]
+mod tests;
+
+pub use host::{HostFault, HostHealth};
 
 /// Why an account rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,6 +34,21 @@ pub enum RestCause {
     Failing,
     /// No connection, or none in time.
     Unreachable,
+    /// A quota window is used as far as the operator lets it.
+    WindowMark,
+    /// The calls of the day cost as much as the operator lets them.
+    DailyCost,
+}
+
+/// What a client is told of a rest: causes that have a status of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RestKind {
+    /// A limit: of the provider, or one that the operator set for the account.
+    Limit,
+    /// The provider has too much to do.
+    Overload,
+    /// Anything else.
+    Fault,
 }
 
 impl RestCause {
@@ -39,6 +61,19 @@ impl RestCause {
             Self::Condemned => "condemned",
             Self::Failing => "failing",
             Self::Unreachable => "unreachable",
+            Self::WindowMark => "window_mark",
+            Self::DailyCost => "daily_cost",
+        }
+    }
+
+    /// What clients are told of it.
+    pub const fn kind(self) -> RestKind {
+        match self {
+            Self::RateLimited | Self::WindowMark | Self::DailyCost => RestKind::Limit,
+            Self::Overloaded => RestKind::Overload,
+            Self::Unauthorised | Self::Condemned | Self::Failing | Self::Unreachable => {
+                RestKind::Fault
+            }
         }
     }
 
@@ -46,7 +81,9 @@ impl RestCause {
     const fn unstated(self) -> (Duration, Duration) {
         const SECOND: Duration = Duration::from_secs(1);
         match self {
-            Self::RateLimited => (SECOND.saturating_mul(5), SECOND.saturating_mul(300)),
+            Self::RateLimited | Self::WindowMark | Self::DailyCost => {
+                (SECOND.saturating_mul(5), SECOND.saturating_mul(300))
+            }
             Self::Overloaded | Self::Failing | Self::Unreachable => {
                 (SECOND, SECOND.saturating_mul(60))
             }
@@ -68,6 +105,8 @@ pub enum Scope {
     Account,
     /// Calls for one family of models.
     Models(ModelFamily),
+    /// Calls for the family of the model that the failed call asked for.
+    Asked,
 }
 
 /// A fault of an account, as evidence for its rest.
@@ -82,14 +121,48 @@ pub struct Evidence {
 }
 
 /// A rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rest {
     /// When calls are tried again.
     pub until: Timestamp,
     /// Why.
     pub cause: RestCause,
-    /// Whether the provider stated the end.
+    /// Whether the end is known: the provider stated it, or it is the operator's own.
     pub stated: bool,
+}
+
+/// Whether calls go to an account, as far as its faults tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// They do.
+    Open,
+    /// Its rest is over and nothing was answered since: one call at a time tries it out.
+    Trial,
+    /// They do not.
+    Rests(Rest),
+}
+
+impl Standing {
+    /// The narrower of two.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Rests(one), Self::Rests(two)) => {
+                Self::Rests(if one.until >= two.until { one } else { two })
+            }
+            (Self::Rests(rest), _) | (_, Self::Rests(rest)) => Self::Rests(rest),
+            (Self::Trial, _) | (_, Self::Trial) => Self::Trial,
+            (Self::Open, Self::Open) => Self::Open,
+        }
+    }
+
+    /// The rest, if it is one.
+    pub const fn rest(self) -> Option<Rest> {
+        match self {
+            Self::Rests(rest) => Some(rest),
+            Self::Open | Self::Trial => None,
+        }
+    }
 }
 
 /// What came of a fault.
@@ -102,14 +175,15 @@ pub struct Noted {
 }
 
 /// What the machine knows of an account's ability.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Health {
     account: Lane,
     models: BTreeMap<ModelFamily, Lane>,
 }
 
 /// The rest of one scope and the faults in a row that led to it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Lane {
     rest: Option<Rest>,
     /// When the last fault came.
@@ -118,11 +192,19 @@ struct Lane {
 }
 
 impl Health {
-    /// Takes note of a fault. `jitter` in 0..=255 spreads the end of a rest that nobody stated.
-    pub fn fault(&mut self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Noted {
+    /// Takes note of a fault of a call for `asked`. `jitter` in 0..=255 spreads the end of a rest
+    /// that nobody stated.
+    pub fn fault(
+        &mut self,
+        evidence: &Evidence,
+        asked: &ModelFamily,
+        now: Timestamp,
+        jitter: u8,
+    ) -> Noted {
         let lane = match &evidence.scope {
             Scope::Account => &mut self.account,
             Scope::Models(family) => self.models.entry(family.clone()).or_default(),
+            Scope::Asked => self.models.entry(asked.clone()).or_default(),
         };
         lane.fault(evidence, now, jitter)
     }
@@ -140,49 +222,66 @@ impl Health {
         was_resting
     }
 
+    /// Ends the rests that a provider's limit led to: it said since that there is room again.
+    /// Returns whether there were any.
+    pub fn limit_is_over(&mut self) -> bool {
+        let limited =
+            |lane: &Lane| lane.rest.is_some_and(|rest| rest.cause == RestCause::RateLimited);
+        let before = self.models.len();
+        self.models.retain(|_, lane| !limited(lane));
+        let account = limited(&self.account);
+        if account {
+            self.account = Lane::default();
+        }
+        account || self.models.len() < before
+    }
+
     /// Clears everything: the operator's reset.
     pub fn reset(&mut self) {
         *self = Self::default();
     }
 
-    /// The rest that keeps calls for `family` away at `now`: of two, the one that ends later.
-    pub fn rest(&self, family: &ModelFamily, now: Timestamp) -> Option<Rest> {
-        let account = self.account.rest;
-        let models = self.models.get(family).and_then(|lane| lane.rest);
-        [account, models]
-            .into_iter()
-            .flatten()
-            .filter(|rest| rest.until > now)
-            .max_by_key(|rest| rest.until)
+    /// Whether calls for `family` go to the account at `now`.
+    pub fn standing(&self, family: &ModelFamily, now: Timestamp) -> Standing {
+        let models = self.models.get(family).map_or(Standing::Open, |lane| lane.standing(now));
+        self.account.standing(now).and(models)
     }
 
     /// The rest of the whole account at `now`.
     pub fn account_rest(&self, now: Timestamp) -> Option<Rest> {
-        self.account.rest.filter(|rest| rest.until > now)
+        self.account.standing(now).rest()
+    }
+
+    /// The rests of single families at `now`.
+    pub fn family_rests(&self, now: Timestamp) -> impl Iterator<Item = (&ModelFamily, Rest)> {
+        self.models
+            .iter()
+            .filter_map(move |(family, lane)| Some((family, lane.standing(now).rest()?)))
     }
 }
 
 impl Lane {
+    fn standing(&self, now: Timestamp) -> Standing {
+        match self.rest {
+            None => Standing::Open,
+            Some(rest) if rest.until > now => Standing::Rests(rest),
+            Some(_) => Standing::Trial,
+        }
+    }
+
     fn fault(&mut self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Noted {
-        let stated = evidence.stated_reset.filter(|reset| *reset > now);
-        let rest = match stated {
-            Some(reset) => Rest {
-                until: reset.min(now.plus(STATED_REST_MAX)),
-                cause: evidence.cause,
-                stated: true,
-            },
-            None => Rest {
-                until: now.plus(self.unstated_rest(evidence.cause, jitter)),
-                cause: evidence.cause,
-                stated: false,
-            },
-        };
         self.fault_at = now;
         // Faults of calls that were under way together are one strike, not many.
         let is_new = self.rest.is_none_or(|current| current.until <= now);
         if is_new {
             self.strikes = self.strikes.saturating_add(1);
         }
+        let stated = evidence.stated_reset.filter(|reset| *reset > now);
+        let until = match stated {
+            Some(reset) => reset.min(now.plus(STATED_REST_MAX)),
+            None => now.plus(self.unstated_rest(evidence.cause, jitter)),
+        };
+        let rest = Rest { until, cause: evidence.cause, stated: stated.is_some() };
         let rest = match self.rest {
             Some(current) if current.until > rest.until && current.stated >= rest.stated => current,
             _ => rest,
@@ -191,115 +290,12 @@ impl Lane {
         Noted { rest, is_new }
     }
 
-    /// Doubles with each strike up to the cause's longest, then takes up to a quarter off.
+    /// Doubles with each strike after the first up to the cause's longest, then takes up to a
+    /// quarter off.
     fn unstated_rest(&self, cause: RestCause, jitter: u8) -> Duration {
         let (first, longest) = cause.unstated();
-        let grown = first.saturating_mul(1 << self.strikes.min(16)).min(longest);
+        let doublings = self.strikes.saturating_sub(1).min(16);
+        let grown = first.saturating_mul(1 << doublings).min(longest);
         grown.mul_f64(1.0 - 0.25 * f64::from(jitter) / 255.0)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn opus() -> ModelFamily {
-        ModelFamily::of("claude-opus-4-8")
-    }
-
-    fn evidence(cause: RestCause, stated_reset: Option<Timestamp>) -> Evidence {
-        Evidence { cause, stated_reset, scope: Scope::Account }
-    }
-
-    #[test]
-    fn what_the_provider_states_is_taken() {
-        let mut health = Health::default();
-        let now = Timestamp::from_seconds(1_000);
-        let reset = Timestamp::from_seconds(1_017);
-        health.fault(&evidence(RestCause::RateLimited, Some(reset)), now, 0);
-        assert_eq!(health.account_rest(now).map(|rest| rest.until), Some(reset));
-        assert_eq!(health.account_rest(reset), None);
-    }
-
-    #[test]
-    fn an_unstated_rest_grows_with_faults_in_a_row_and_ends_with_an_answer() {
-        let mut health = Health::default();
-        let mut now = Timestamp::from_seconds(1_000);
-        let mut lengths = Vec::new();
-        for _ in 0..3 {
-            let rest = health.fault(&evidence(RestCause::Failing, None), now, 0).rest;
-            lengths.push(rest.until.since(now).as_secs());
-            now = rest.until;
-        }
-        assert_eq!(lengths, [1, 2, 4]);
-        assert!(health.answered(&opus(), now));
-        let rest = health.fault(&evidence(RestCause::Failing, None), now, 0).rest;
-        assert_eq!(rest.until.since(now).as_secs(), 1);
-    }
-
-    #[test]
-    fn faults_of_calls_under_way_together_count_once() {
-        let mut health = Health::default();
-        let now = Timestamp::from_seconds(1_000);
-        for _ in 0..20 {
-            health.fault(&evidence(RestCause::Failing, None), now, 0);
-        }
-        let rest = health.account_rest(now).expect("a rest");
-        assert!(rest.until.since(now) <= Duration::from_secs(2));
-    }
-
-    #[test]
-    fn an_answer_to_a_call_that_was_sent_before_the_fault_ends_no_rest() {
-        let mut health = Health::default();
-        let sent = Timestamp::from_seconds(1_000);
-        let now = Timestamp::from_seconds(1_010);
-        health.fault(&evidence(RestCause::RateLimited, None), now, 0);
-        assert!(!health.answered(&opus(), sent));
-        assert!(health.account_rest(now).is_some());
-        assert!(health.answered(&opus(), now));
-        assert_eq!(health.account_rest(now), None);
-    }
-
-    #[test]
-    fn a_passing_fault_does_not_shorten_a_longer_rest() {
-        let mut health = Health::default();
-        let now = Timestamp::from_seconds(1_000);
-        let longer = health.fault(&evidence(RestCause::Condemned, None), now, 0).rest;
-        health.fault(&evidence(RestCause::Failing, None), now, 0);
-        assert_eq!(health.account_rest(now), Some(longer));
-        let stated = Timestamp::from_seconds(1_005);
-        health.fault(&evidence(RestCause::RateLimited, Some(stated)), now, 0);
-        assert_eq!(health.account_rest(now).map(|rest| rest.until), Some(stated));
-    }
-
-    #[test]
-    fn a_family_rests_alone() {
-        let mut health = Health::default();
-        let now = Timestamp::from_seconds(1_000);
-        let fault = Evidence {
-            scope: Scope::Models(opus()),
-            ..evidence(RestCause::RateLimited, Some(Timestamp::from_seconds(1_060)))
-        };
-        health.fault(&fault, now, 0);
-        assert!(health.rest(&opus(), now).is_some());
-        assert_eq!(health.rest(&ModelFamily::of("claude-sonnet-4-6"), now), None);
-        health.reset();
-        assert_eq!(health.rest(&opus(), now), None);
-    }
-
-    proptest! {
-        #[test]
-        fn a_stated_rest_never_outlives_its_evidence(reset in 0_i64..2_000_000, jitter: u8) {
-            let mut health = Health::default();
-            let now = Timestamp::from_seconds(1_000_000);
-            let reset = Timestamp::from_seconds(reset);
-            let rest = health.fault(&evidence(RestCause::RateLimited, Some(reset)), now, jitter).rest;
-            prop_assert!(rest.until > now);
-            if rest.stated {
-                prop_assert!(rest.until <= reset && rest.until <= now.plus(STATED_REST_MAX));
-            }
-        }
     }
 }

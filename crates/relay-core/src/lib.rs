@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod clock;
+pub mod credential;
 pub mod event;
 pub mod health;
 pub mod id;
@@ -14,6 +15,9 @@ pub mod model;
 pub mod money;
 pub mod price;
 pub mod protocol;
+pub mod proxy;
+pub mod quota;
+pub mod retry;
 pub mod schedule;
 pub mod secret;
 pub mod usage;

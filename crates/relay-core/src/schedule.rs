@@ -1,8 +1,10 @@
 //! Which account serves a call: a pure choice among views of the accounts.
 
+use std::cmp::Reverse;
+
 use crate::account::{Account, Sharing};
 use crate::clock::Timestamp;
-use crate::health::{Rest, RestCause};
+use crate::health::{Rest, RestKind, Standing};
 use crate::id::AccountId;
 use crate::key::{BindingTarget, Pool};
 use crate::protocol::Service;
@@ -16,10 +18,34 @@ pub struct AccountView<'a> {
     pub in_flight: u32,
     /// When it was last chosen.
     pub last_used: Timestamp,
-    /// What keeps it from this call's model.
-    pub rest: Option<Rest>,
-    /// Whether a call is trying it out while it rests.
+    /// Whether calls for this call's model go to it.
+    pub standing: Standing,
+    /// Whether a call is trying it out.
     pub probed: bool,
+    /// What is left of its quota windows for this call's model, in thousandths.
+    pub headroom: u16,
+    /// What only a person can change.
+    pub closed: Option<Closed>,
+    /// Whether its plan has the model.
+    pub plan: Plan,
+}
+
+/// Why an account serves nobody until a person does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// It has to be signed in to.
+    SignedOut,
+    /// Its subscription is over.
+    Ended,
+}
+
+/// Whether an account's plan has a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// It has.
+    Has,
+    /// It has not.
+    Lacks,
 }
 
 /// What a call needs.
@@ -29,12 +55,25 @@ pub struct Demand<'a> {
     pub service: Service,
     /// The model that the client asked for.
     pub model: &'a str,
+    /// The client's id; empty if unknown.
+    pub client: &'a str,
     /// Which of them the key may use.
     pub pool: Pool,
     /// The account that served the conversation before.
     pub pinned: Option<AccountId>,
+    /// How firmly the conversation holds to it.
+    pub hold: Hold,
     /// Accounts that this call has tried.
     pub tried: &'a [AccountId],
+}
+
+/// How firmly a conversation holds to the account that served it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Its cache is there; another account can serve it as well.
+    Soft,
+    /// It names what only that account has, such as a container or a file.
+    Hard,
 }
 
 /// What to do with a call.
@@ -44,8 +83,8 @@ pub enum Choice {
     Serve(AccountId),
     /// The conversation's own account is able, but its slots are full: wait a little for one.
     AwaitPinned(AccountId),
-    /// Every account rests without a reset that its provider stated: this one is tried out, by
-    /// one call at a time.
+    /// This account is tried out, by one call at a time: its rest is over, or every account rests
+    /// without a reset that its provider stated and it is the first to reopen.
     Probe(AccountId),
 }
 
@@ -55,6 +94,9 @@ pub enum NoCapacity {
     /// The pool has no account for this service.
     #[error("no account is set up for this service")]
     NoAccount,
+    /// No account of the pool serves this client.
+    #[error("the accounts for this call serve only their provider's own client (Claude Code)")]
+    WrongClient,
     /// No account of the pool serves the model.
     #[error("no account serves this model")]
     NoModel,
@@ -66,8 +108,8 @@ pub enum NoCapacity {
     AllRest {
         /// When the first reopens.
         reopens_at: Timestamp,
-        /// What they all rest for; `None` if not all for the same.
-        cause: Option<RestCause>,
+        /// What they all rest for; a fault, if not all for the same.
+        kind: RestKind,
     },
     /// Every account that could serve is busy.
     #[error("every account that serves this model is busy")]
@@ -80,7 +122,28 @@ impl AccountView<'_> {
     }
 
     fn serves(&self, want: &Demand<'_>) -> bool {
-        self.account.upstream_model(want.model).is_some()
+        self.plan == Plan::Has && self.account.upstream_model(want.model).is_some()
+    }
+
+    fn is_on(&self) -> bool {
+        self.account.enabled && self.closed.is_none()
+    }
+
+    /// Whether it takes calls: openly, or one that tries it out.
+    fn is_open(&self) -> bool {
+        match self.standing {
+            Standing::Open => true,
+            Standing::Trial => !self.probed,
+            Standing::Rests(_) => false,
+        }
+    }
+
+    /// Serves, or is tried out.
+    fn choice(&self) -> Choice {
+        match self.standing {
+            Standing::Open => Choice::Serve(self.account.id),
+            Standing::Trial | Standing::Rests(_) => Choice::Probe(self.account.id),
+        }
     }
 
     fn has_slot(&self) -> bool {
@@ -103,44 +166,49 @@ pub fn is_in_pool(account: &Account, service: Service, pool: Pool) -> bool {
         }
 }
 
-/// Picks the account for one attempt: same views, demand and `now`, same answer.
+/// Picks the account for one attempt: same views and demand, same answer.
 ///
 /// The conversation's own account wins while it is able. Otherwise the lowest priority number,
-/// then the fewest calls in flight for its weight, then the least recently used. If every account
-/// rests and no provider stated an end, the first to reopen is tried out, so that one error of an
-/// only account is not an outage.
-pub fn choose(
-    pool: &[AccountView<'_>],
-    want: &Demand<'_>,
-    now: Timestamp,
-) -> Result<Choice, NoCapacity> {
-    let open = || open(pool, want, now);
+/// then the fewest calls in flight for its weight, then the most headroom in its quota windows (by
+/// the percent), then the least recently used. If every account rests and no provider stated an
+/// end, the first to reopen is tried out, so that one error of an only account is not an outage.
+pub fn choose(pool: &[AccountView<'_>], want: &Demand<'_>) -> Result<Choice, NoCapacity> {
+    let open = || open(pool, want);
     if let Some(pinned) = open().find(|view| Some(view.account.id) == want.pinned) {
         let id = pinned.account.id;
-        return Ok(if pinned.has_slot() { Choice::Serve(id) } else { Choice::AwaitPinned(id) });
+        return Ok(if pinned.has_slot() { pinned.choice() } else { Choice::AwaitPinned(id) });
     }
     if open().next().is_some() {
         let free = open().filter(|view| view.has_slot());
-        let best = free.min_by_key(|view| {
-            (view.account.priority, view.load(), view.last_used, view.account.id)
-        });
-        return best.map(|view| Choice::Serve(view.account.id)).ok_or(NoCapacity::AllBusy);
+        return free
+            .min_by_key(|view| rank(view))
+            .map(AccountView::choice)
+            .ok_or(NoCapacity::AllBusy);
     }
-    let resting: Vec<_> = able(pool, want).filter_map(|view| Some((view, view.rest?))).collect();
+    let resting: Vec<_> =
+        able(pool, want).filter_map(|view| Some((view, view.standing.rest()?))).collect();
+    let tried_out = able(pool, want).any(|view| view.standing == Standing::Trial);
     match resting.iter().min_by_key(|(_, rest)| rest.until) {
+        // What comes of a trial is known soon.
+        _ if tried_out => Err(NoCapacity::AllBusy),
         None => Err(why_none(pool, want)),
         Some((first, _)) if may_probe(&resting) => Ok(Choice::Probe(first.account.id)),
         Some(_) => Err(rest_of(resting.iter().map(|(_, rest)| *rest))),
     }
 }
 
+/// What goes first among accounts that are open and have a slot.
+fn rank(view: &AccountView<'_>) -> (i32, u64, Reverse<u16>, Timestamp, AccountId) {
+    let account = view.account;
+    (account.priority, view.load(), Reverse(view.headroom / 10), view.last_used, account.id)
+}
+
 /// The accounts that could serve a call now, if only they had a slot for it.
 pub fn open<'v>(
     pool: &'v [AccountView<'v>],
     want: &'v Demand<'v>,
-    now: Timestamp,
 ) -> impl Iterator<Item = &'v AccountView<'v>> {
-    able(pool, want).filter(move |view| view.rest.is_none_or(|rest| rest.until <= now))
+    able(pool, want).filter(|view| view.is_open())
 }
 
 /// The accounts that could serve a call if none rested.
@@ -148,31 +216,38 @@ fn able<'v>(
     pool: &'v [AccountView<'v>],
     want: &'v Demand<'v>,
 ) -> impl Iterator<Item = &'v AccountView<'v>> {
-    pool.iter().filter(|view| {
+    could(pool, want).filter(|view| !want.tried.contains(&view.account.id))
+}
+
+/// The accounts that could serve a call if none rested, whatever it has tried.
+fn could<'v>(
+    pool: &'v [AccountView<'v>],
+    want: &'v Demand<'v>,
+) -> impl Iterator<Item = &'v AccountView<'v>> {
+    let held = want.pinned.filter(|_| want.hold == Hold::Hard);
+    pool.iter().filter(move |view| {
         view.in_pool(want)
+            && view.account.serves_client(want.client)
             && view.serves(want)
-            && view.account.enabled
-            && !want.tried.contains(&view.account.id)
+            && view.is_on()
+            && held.is_none_or(|id| view.account.id == id)
     })
 }
 
 /// What all accounts that could serve the call rest for, if all do: whatever the call has tried.
-pub fn all_rest(pool: &[AccountView<'_>], want: &Demand<'_>, now: Timestamp) -> Option<NoCapacity> {
-    let could = || {
-        pool.iter().filter(|view| view.in_pool(want) && view.serves(want) && view.account.enabled)
-    };
-    let rests = || could().map(|view| view.rest.filter(|rest| rest.until > now));
-    let all = could().next().is_some() && rests().all(|rest| rest.is_some());
-    all.then(|| rest_of(rests().flatten()))
+pub fn all_rest(pool: &[AccountView<'_>], want: &Demand<'_>) -> Option<NoCapacity> {
+    let rests: Vec<Rest> =
+        could(pool, want).map(|view| view.standing.rest()).collect::<Option<_>>()?;
+    (!rests.is_empty()).then(|| rest_of(rests.into_iter()))
 }
 
-/// The refusal that several rests make: open when the first ends, for the cause that all share.
+/// The refusal that several rests make: open when the first ends, for what all have in common.
 fn rest_of(rests: impl Iterator<Item = Rest> + Clone) -> NoCapacity {
-    let causes = rests.clone().map(|rest| rest.cause);
-    let first = causes.clone().next();
+    let kinds = rests.clone().map(|rest| rest.cause.kind());
+    let first = kinds.clone().next().unwrap_or(RestKind::Fault);
     NoCapacity::AllRest {
         reopens_at: rests.map(|rest| rest.until).min().unwrap_or_default(),
-        cause: first.filter(|first| causes.clone().all(|cause| cause == *first)),
+        kind: if kinds.clone().all(|kind| kind == first) { first } else { RestKind::Fault },
     }
 }
 
@@ -183,9 +258,14 @@ fn may_probe(resting: &[(&AccountView<'_>, Rest)]) -> bool {
 
 /// Tells why no account is able, from the widest reason to the narrowest.
 fn why_none(pool: &[AccountView<'_>], want: &Demand<'_>) -> NoCapacity {
-    if !pool.iter().any(|view| view.in_pool(want)) {
-        NoCapacity::NoAccount
-    } else if !pool.iter().any(|view| view.in_pool(want) && view.serves(want)) {
+    let mut of_pool = pool.iter().filter(|view| view.in_pool(want)).peekable();
+    if of_pool.peek().is_none() {
+        return NoCapacity::NoAccount;
+    }
+    let mut for_client = of_pool.filter(|view| view.account.serves_client(want.client)).peekable();
+    if for_client.peek().is_none() {
+        NoCapacity::WrongClient
+    } else if !for_client.any(|view| view.serves(want)) {
         NoCapacity::NoModel
     } else {
         NoCapacity::NoneAble

@@ -1,16 +1,26 @@
-//! The table `accounts`. A removed account keeps its row, without its secret, for history's sake.
+//! The table `accounts`. A removed account keeps its row, without its secrets, for history's sake.
 
 mod change;
+mod credential;
 mod row;
+mod sealed;
 
-use relay_core::account::{Account, AccountKind, Deadlines, ExtraHeader, KeyHeader, Sharing};
+use relay_core::account::{
+    Account, AccountKind, ClientRule, Deadlines, ExtraHeader, KeyHeader, OauthSettings, Sharing,
+};
 use relay_core::clock::Timestamp;
+use relay_core::credential::{Credential, Identity, SignedOut};
 use relay_core::id::{AccountId, GroupId};
 use relay_core::model::{ModelMapping, ModelPattern};
+use relay_core::money::Money;
+use relay_core::proxy::Proxy;
+use relay_core::quota::StopAt;
 use relay_core::secret::Secret;
 use sqlx::SqliteConnection;
 
 pub use self::change::AccountChange;
+pub(crate) use self::credential::CredentialState;
+use crate::account_notes;
 use crate::changes::{Op, Subject, note};
 use crate::columns::{Columns, json, word};
 use crate::error::{StoreError, taken};
@@ -22,10 +32,19 @@ use crate::pool::Store;
 pub struct StoredAccount {
     /// What an operator set.
     pub account: Account,
-    /// The API key, or what the kind signs in by.
-    pub secret: Secret,
-    /// The last four characters of the secret, which listings may show.
+    /// What it signs in by.
+    pub credential: Credential,
+    /// Which credential that is: each sign-in and each refresh gives a greater number. Who writes
+    /// what followed from a credential says from which, so that a newer one is never replaced.
+    pub credential_version: i64,
+    /// The last four characters of the API key or of the access token, which listings may show.
     pub secret_tail: String,
+    /// That it has to be signed in again; the machine's word, not the operator's switch.
+    pub signed_out: Option<SignedOut>,
+    /// Whose sign-in it is, if the provider told.
+    pub identity: Option<Identity>,
+    /// The ending that people were warned of last.
+    pub warned_of: Option<Timestamp>,
     /// When it was last edited.
     pub updated_at: Timestamp,
 }
@@ -59,17 +78,41 @@ pub struct NewAccount {
     pub model_map: Vec<ModelMapping>,
     /// Headers added to each request.
     pub extra_headers: Vec<ExtraHeader>,
+    /// The proxy that all its traffic goes through; `None` is the direct way.
+    pub proxy: Option<Proxy>,
+    /// Which clients it serves.
+    pub clients: ClientRule,
+    /// Where it is signed in to.
+    pub oauth: OauthSettings,
+    /// At how much of a quota window it rests.
+    pub stop_at: StopAt,
+    /// What its calls may cost in a day; `None` is no limit.
+    pub daily_cost_max: Option<Money>,
+    /// When the subscription ends.
+    pub ends_at: Option<Timestamp>,
     /// Deadlines of its own.
     pub deadlines: Deadlines,
     /// Groups it belongs to.
     pub groups: Vec<GroupId>,
-    /// The API key, or what the kind signs in by.
-    pub secret: Secret,
+    /// What it signs in by; of the sort that its kind signs in by.
+    pub credential: Credential,
+    /// Whose sign-in it is, if the provider told.
+    pub identity: Option<Identity>,
 }
 
 impl NewAccount {
-    /// An account with what it needs, and the usual of everything else.
+    /// An account with an API key, and the usual of everything else.
     pub fn new(name: &str, kind: AccountKind, base_url: &str, secret: Secret) -> Self {
+        Self::signed_in(name, kind, base_url, Credential::ApiKey(secret))
+    }
+
+    /// An account with what it signs in by, and the usual of everything else.
+    pub fn signed_in(
+        name: &str,
+        kind: AccountKind,
+        base_url: &str,
+        credential: Credential,
+    ) -> Self {
         Self {
             name: name.to_owned(),
             note: String::new(),
@@ -84,9 +127,16 @@ impl NewAccount {
             models: Vec::new(),
             model_map: Vec::new(),
             extra_headers: Vec::new(),
+            proxy: None,
+            clients: ClientRule::default(),
+            oauth: OauthSettings::default(),
+            stop_at: StopAt::default(),
+            daily_cost_max: None,
+            ends_at: None,
             deadlines: Deadlines::default(),
             groups: Vec::new(),
-            secret,
+            credential,
+            identity: None,
         }
     }
 }
@@ -134,12 +184,13 @@ impl Store {
         }
     }
 
-    /// Adds an account.
+    /// Adds an account. What its kind does not sign in by is refused.
     pub async fn add_account(
         &self,
         new: &NewAccount,
         now: Timestamp,
     ) -> Result<AccountId, StoreError> {
+        credential::fits(new.kind, &new.credential)?;
         let mut edit = self.edit().await?;
         let id = insert(&mut edit, new, now).await?;
         self.seal_into(&mut edit, id, new).await?;
@@ -158,22 +209,27 @@ impl Store {
         id: AccountId,
         new: &NewAccount,
     ) -> Result<(), StoreError> {
-        sqlx::query("update accounts set sealed_secret = $2, sealed_headers = $3 where id = $1")
-            .bind(id.0)
-            .bind(row::seal_secret(&self.vault, id, &new.secret))
-            .bind(row::seal_headers(&self.vault, id, &new.extra_headers))
-            .execute(connection)
-            .await?;
+        sqlx::query(
+            "update accounts set sealed_secret = $2, sealed_headers = $3, sealed_proxy = $4
+             where id = $1",
+        )
+        .bind(id.0)
+        .bind(sealed::seal_credential(&self.vault, id, &new.credential))
+        .bind(sealed::seal_headers(&self.vault, id, &new.extra_headers))
+        .bind(sealed::seal_proxy(&self.vault, id, new.proxy.as_ref()))
+        .execute(connection)
+        .await?;
         Ok(())
     }
 
-    /// Removes an account, its secret and its place in groups. Its name is free again, and
-    /// history goes on naming it. Tells whether there was one.
+    /// Removes an account: its secrets, its identity, what was noted of it and its place in
+    /// groups. Its name is free again, and history goes on naming it. Tells whether there was one.
     pub async fn remove_account(&self, id: AccountId, now: Timestamp) -> Result<bool, StoreError> {
         let mut edit = self.edit().await?;
         let done = sqlx::query(
             "update accounts set removed_at = $2, updated_at = $2, enabled = 0,
-             sealed_secret = $3, sealed_headers = $3, secret_tail = ''
+             sealed_secret = $3, sealed_headers = $3, sealed_proxy = $3, secret_tail = '',
+             signed_out_at = null, signed_out_cause = null, identity = null, warned_of = null
              where id = $1 and removed_at is null",
         )
         .bind(id.0)
@@ -185,24 +241,27 @@ impl Store {
             return Ok(false);
         }
         groups::leave_all(&mut edit, id).await?;
+        account_notes::forget(&mut edit, id).await?;
         note(&mut edit, (Subject::Account, Op::Removed), id.0, now).await?;
         edit.commit().await?;
         Ok(true)
     }
 
-    /// Notes that an operator wants everything cleared that the machine knows of an account.
+    /// Notes that an operator wants everything cleared that the machine knows of an account, and
+    /// drops what was noted of it.
     pub async fn note_account_reset(
         &self,
         id: AccountId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut edit = self.edit().await?;
+        account_notes::forget(&mut edit, id).await?;
         note(&mut edit, (Subject::Account, Op::Reset), id.0, now).await?;
         Ok(edit.commit().await?)
     }
 }
 
-/// Inserts the row without its sealed columns.
+/// Inserts the row; what is sealed stays empty.
 async fn insert(
     connection: &mut SqliteConnection,
     new: &NewAccount,
@@ -211,11 +270,12 @@ async fn insert(
     let row = sqlx::query(
         "insert into accounts (
              name, note, kind, base_url, key_header, enabled, priority, weight, concurrency_max,
-             sharing, models, model_map, first_byte_millis, unary_millis, idle_millis,
-             secret_tail, created_at, updated_at, sealed_secret, sealed_headers
+             sharing, models, model_map, first_byte_millis, unary_millis, idle_millis, clients,
+             oauth, stop_at, daily_cost_nanos, ends_at, identity, secret_tail, created_at,
+             updated_at, sealed_secret, sealed_headers, sealed_proxy, credential_version
          ) values (
-             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17,
-             $18, $18
+             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+             $19, $20, $21, $22, $23, $23, $24, $24, $24, $25
          ) returning id",
     )
     .bind(&new.name)
@@ -233,9 +293,16 @@ async fn insert(
     .bind(row::millis(new.deadlines.first_byte))
     .bind(row::millis(new.deadlines.unary))
     .bind(row::millis(new.deadlines.idle))
-    .bind(new.secret.last_four())
+    .bind(word(new.clients))
+    .bind(json(&new.oauth))
+    .bind(json(&new.stop_at))
+    .bind(new.daily_cost_max.unwrap_or_default().as_nanos())
+    .bind(new.ends_at.map(Timestamp::as_millis))
+    .bind(new.identity.as_ref().map(json))
+    .bind(credential::tail(&new.credential))
     .bind(now.as_millis())
     .bind([].as_slice())
+    .bind(credential::FIRST_VERSION)
     .fetch_one(connection)
     .await
     .map_err(|error| taken(error, &new.name))?;

@@ -42,6 +42,8 @@ pub enum Op {
     Removed,
     /// An operator asked to clear what the machine noted about it.
     Reset,
+    /// The machine gave it the next pair of tokens of the same sign-in.
+    Refreshed,
 }
 
 /// One edit.

@@ -69,11 +69,42 @@ impl<'r> Columns<'r> {
         }
     }
 
+    /// A value stored as JSON.
+    pub(crate) fn parsed<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+    ) -> Result<T, StoreError> {
+        serde_json::from_str(self.text()?).map_err(|_| StoreError::Stored(what))
+    }
+
+    /// A value stored as JSON, if there is one.
+    pub(crate) fn optional_parsed<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<&'r str> = self.take()?;
+        text.map(|text| serde_json::from_str(text).map_err(|_| StoreError::Stored(what)))
+            .transpose()
+    }
+
     /// An enum stored as the word that serde names it by.
     pub(crate) fn word<T: Deserialize<'r>>(&mut self, what: &'static str) -> Result<T, StoreError> {
-        let word: StrDeserializer<'r, WordError> = self.text()?.into_deserializer();
-        T::deserialize(word).map_err(|_| StoreError::Stored(what))
+        read_word(self.text()?, what)
     }
+
+    /// An enum stored as the word that serde names it by, if there is one.
+    pub(crate) fn optional_word<T: Deserialize<'r>>(
+        &mut self,
+        what: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<&'r str> = self.take()?;
+        text.map(|text| read_word(text, what)).transpose()
+    }
+}
+
+fn read_word<'r, T: Deserialize<'r>>(text: &'r str, what: &'static str) -> Result<T, StoreError> {
+    let word: StrDeserializer<'r, WordError> = text.into_deserializer();
+    T::deserialize(word).map_err(|_| StoreError::Stored(what))
 }
 
 /// A value as JSON text.

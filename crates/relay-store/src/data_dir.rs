@@ -114,6 +114,11 @@ impl DataDir {
         self.root.join("journal")
     }
 
+    /// The directory of the record of refreshes, `credentials/`.
+    pub fn credentials(&self) -> PathBuf {
+        self.root.join("credentials")
+    }
+
     /// The file of the master key, `master.key`; absent where the environment gives the key.
     pub fn master_key(&self) -> PathBuf {
         self.root.join("master.key")
@@ -216,6 +221,21 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Puts right the mode of a file or directory that is to be its owner's alone.
+pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+    let found = fs::metadata(path)?;
+    let mode = if found.is_dir() { PRIVATE_DIR } else { PRIVATE_FILE };
+    if found.permissions().mode() & 0o777 == mode {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+/// Whether a file is what a crash left of a private file that was being written.
+pub(crate) fn is_draft(path: &Path) -> bool {
+    path.extension() == Some(OsStr::new("tmp"))
 }
 
 /// A name that no other writer of the same file uses.

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use relay_core::account::AccountKind;
+
+use crate::credential_log::CredentialLogError;
 use crate::vault::VaultError;
 
 /// Why the store did not do what it was asked to.
@@ -63,6 +66,12 @@ pub enum StoreError {
     /// The account, group or pepper that is referred to does not exist.
     #[error("it refers to something that does not exist")]
     Dangling,
+    /// An account is to sign in by what its kind does not sign in by. Nothing was written.
+    #[error("an account of the kind {} does not sign in by this", .0.as_str())]
+    WrongCredential(AccountKind),
+    /// The record of refreshes cannot be used.
+    #[error("the record of refreshes cannot be used")]
+    CredentialLog(#[from] CredentialLogError),
     /// Another connection holds the database.
     #[error("the database is busy")]
     Busy(#[source] sqlx::Error),

@@ -4,10 +4,12 @@
 //! they are about. Every edit writes a row of [`changes`] in the same transaction, which is what a
 //! running server reads. Ids are the database's, times and everything random the caller's.
 
+mod account_notes;
 pub mod accounts;
 pub mod admins;
 pub mod changes;
 mod columns;
+pub mod credential_log;
 pub mod data_dir;
 pub mod error;
 pub mod groups;
@@ -26,6 +28,7 @@ pub mod rollups;
 mod rows;
 mod settings;
 pub mod slots;
+mod tokens;
 pub mod usage;
 pub mod vault;
 mod vault_keys;

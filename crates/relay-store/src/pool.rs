@@ -56,6 +56,11 @@ enum IfMissing {
 }
 
 impl Store {
+    /// What seals and opens secrets, for what stands beside the database.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
     /// Opens the database at `path`, or makes it with a new pepper if there is none.
     ///
     /// The master key is checked first, through a connection that cannot write: with a wrong one

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use relay_core::clock::Timestamp;
+use relay_core::id::AccountId;
 use relay_core::money::Money;
 use relay_core::usage::{CallRecord, Outcome, TokenUsage};
 use sqlx::SqliteConnection;
 
 use crate::columns::{Columns, whole};
 use crate::error::StoreError;
+use crate::pool::Store;
 use crate::rows::{Values, runs, text};
 
 /// What several calls came to.
@@ -155,6 +157,29 @@ impl<'r> RollUps<'r> {
                 .await?;
         }
         Ok(())
+    }
+}
+
+impl Store {
+    /// What the calls of each account cost since the quarter of an hour that `start` lies in.
+    /// Accounts without calls are not listed, removed ones are.
+    pub async fn account_costs_since(
+        &self,
+        start: Timestamp,
+    ) -> Result<Vec<(AccountId, Money)>, StoreError> {
+        sqlx::query(
+            "select account_id, cast(sum(cost_nanos) as bigint) from rollups
+             where quarter >= $1 group by account_id order by account_id",
+        )
+        .bind(start.quarter_hour().as_millis())
+        .fetch_all(&self.reader)
+        .await?
+        .iter()
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            Ok((AccountId(columns.take()?), Money::from_nanos(columns.take()?)))
+        })
+        .collect()
     }
 }
 

@@ -1,5 +1,7 @@
 //! A scripted answer of the fake provider: what it says, how it is broken, how its bytes come.
 
+mod limits;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -83,6 +85,8 @@ pub struct Answer {
     pub(crate) content: Content,
     pub(crate) quirks: Quirks,
     pub(crate) manner: Manner,
+    /// `retry-after` counts down to this, in seconds since the Unix epoch.
+    pub(crate) retry_at: Option<i64>,
 }
 
 /// What is said.
@@ -169,7 +173,7 @@ impl Answer {
             closes: false,
             fault: None,
         };
-        Self { status, headers: Vec::new(), content, quirks, manner }
+        Self { status, headers: Vec::new(), content, quirks, manner, retry_at: None }
     }
 
     /// Adds a header; one of a name that the answer would have anyway replaces it.

@@ -1,5 +1,5 @@
-//! The test kit: a fake provider with scripted faults, the real binary in a process of its own,
-//! and a client that controls every byte.
+//! The test kit: a fake provider with scripted faults and a sign-in, fake proxies, the real binary
+//! in a process of its own, and a client that controls every byte.
 //!
 //! Everything here fails its test by panicking when the machinery does not work, and waits for
 //! signals, with a bound, instead of sleeping. Nothing of it is written with the relay's own
@@ -28,7 +28,9 @@
 
 mod answer;
 mod anthropic;
+mod base64;
 mod client;
+mod closed_port;
 mod directive;
 mod fast;
 mod http1;
@@ -36,12 +38,17 @@ mod message;
 mod plan;
 mod process;
 mod provider;
+mod proxy;
 mod sse;
 
 pub use answer::{Answer, Chunking, Fault, Framing, Garble, LineEnd, Moment};
 pub use client::{Client, Ending, Headers, Incoming, RawSocket, Received};
+pub use closed_port::ClosedPort;
 pub use fast::FastProvider;
 pub use message::{MessagesBody, messages_body};
-pub use process::{Builder, Output, RelayProcess, StartFailure};
-pub use provider::{FakeProvider, SeenRequest, Served};
+pub use process::{Builder, Interactive, Output, RelayProcess, StartFailure};
+pub use provider::{
+    FakeProvider, IssuedTokens, RefreshGate, RefreshOutcome, RefreshSeen, SeenRequest, Served,
+};
+pub use proxy::FakeProxy;
 pub use sse::{SseEvent, answer_text, parse_sse, stated_usage};

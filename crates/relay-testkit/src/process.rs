@@ -1,6 +1,8 @@
 //! The real binary in a process of its own, with an environment that cannot reach the network.
 
+mod accounts;
 mod capture;
+mod interactive;
 
 use std::ffi::OsString;
 use std::io;
@@ -11,10 +13,11 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpSocket;
 use tokio::process::{Child, Command};
 
+use crate::ClosedPort;
 use capture::Capture;
+pub use interactive::Interactive;
 
 /// How long a start, a command or an end may take before it fails the test.
 const WAIT_MAX: Duration = Duration::from_mins(1);
@@ -45,8 +48,8 @@ struct Site {
     data_dir: PathBuf,
     /// The empty home, and the data directory if the test brought none.
     home: TempDir,
-    /// Bound and never listening: every connection to it is refused.
-    refusing: TcpSocket,
+    /// The proxy that its commands are told of.
+    refusing: ClosedPort,
 }
 
 /// One process.
@@ -246,15 +249,12 @@ impl Site {
         let home = TempDir::with_prefix("crs-test-")?;
         let data_dir = data_dir.map_or_else(|| home.path().join("data"), Path::to_owned);
         std::fs::create_dir(home.path().join("home"))?;
-        let refusing = TcpSocket::new_v4()?;
-        refusing.bind(([127, 0, 0, 1], 0).into())?;
-        Ok(Self { data_dir, home, refusing })
+        Ok(Self { data_dir, home, refusing: ClosedPort::reserve()? })
     }
 
     /// The binary with nothing of the test's own environment, in an empty directory.
     fn command(&self, builder: &Builder) -> Command {
-        let nowhere = self.refusing.local_addr().map_or(1, |address| address.port());
-        let nowhere = format!("http://127.0.0.1:{nowhere}");
+        let nowhere = self.refusing.url();
         let home = self.home.path().join("home");
         let mut command = Command::new(&builder.binary);
         command

@@ -4,7 +4,10 @@
 mod connection;
 pub(crate) mod decide;
 mod inspect;
+mod issuer;
 mod log;
+mod sign_in;
+mod time;
 
 use std::io;
 use std::sync::Arc;
@@ -16,8 +19,11 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::answer::Answer;
+use issuer::{Book, Issuer};
+pub use issuer::{IssuedTokens, RefreshGate, RefreshOutcome, RefreshSeen};
 use log::{Counts, Log};
 pub use log::{SeenRequest, Served};
+use time::TimeSource;
 
 /// How long a wait for an event goes on before it fails the test.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -36,6 +42,8 @@ struct State {
     scripts: Mutex<Scripts>,
     log: Log,
     serial: AtomicU64,
+    issuer: Issuer,
+    time: TimeSource,
 }
 
 /// Answers that tests asked for; what no script answers is answered well.
@@ -125,14 +133,15 @@ impl FakeProvider {
         self.answers_when(fits, answer);
     }
 
-    /// Answers well again: forgets all scripts, and keeps the log.
+    /// Answers well again: forgets all scripts, those of refreshes too, and keeps the log and
+    /// whoever is signed in.
     pub fn recovers(&self) {
-        *self.state.scripts.lock() = Scripts::default();
+        self.state.recover();
     }
 
-    /// Forgets what it saw and served. Requests in flight stay so.
+    /// Forgets what it saw and served. Requests in flight stay so, and who is signed in.
     pub fn clear_log(&self) {
-        self.state.log.clear();
+        self.state.clear_log();
     }
 
     /// What it was asked, in the order in which the requests were complete.
@@ -203,9 +212,14 @@ impl State {
         scripts.always.iter().find(|script| (script.fits)(seen)).map(|script| script.answer.clone())
     }
 
-    fn reset(&self) {
+    fn recover(&self) {
         *self.scripts.lock() = Scripts::default();
+        self.issuer.recover();
+    }
+
+    fn clear_log(&self) {
         self.log.clear();
+        self.issuer.with(Book::clear_log);
     }
 }
 

@@ -4,8 +4,10 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use relay_core::account::{Account, KeyHeader};
 use relay_core::secret::Secret;
 
+use crate::oauth::OAUTH_BETA;
 use crate::profile::{Auth, profile};
 
+const ANTHROPIC_BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The account's secret has characters that no header can carry.
@@ -19,9 +21,39 @@ pub fn authenticate(
     account: &Account,
     secret: &Secret,
 ) -> Result<(), UnsendableSecret> {
-    match profile(account.kind).auth {
-        Auth::ApiKey => api_key(headers, account.key_header, secret),
+    by(profile(account.kind).auth, headers, account.key_header, secret)
+}
+
+fn by(
+    auth: Auth,
+    headers: &mut HeaderMap,
+    how: KeyHeader,
+    secret: &Secret,
+) -> Result<(), UnsendableSecret> {
+    match auth {
+        Auth::ApiKey => api_key(headers, how, secret),
+        Auth::ClaudeOauth => {
+            headers.remove(X_API_KEY);
+            add_beta(headers, OAUTH_BETA);
+            api_key(headers, KeyHeader::Bearer, secret)
+        }
     }
+}
+
+/// Adds a beta to those that the client asks for, which may stand in several lines: all of them
+/// in their order, each once, in one line.
+fn add_beta(headers: &mut HeaderMap, beta: &'static str) {
+    let mut betas: Vec<&[u8]> = Vec::new();
+    let asked = headers.get_all(ANTHROPIC_BETA).iter();
+    let asked = asked.flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    for name in asked.map(<[u8]>::trim_ascii).chain([beta.as_bytes()]) {
+        if !name.is_empty() && !betas.contains(&name) {
+            betas.push(name);
+        }
+    }
+    let line = HeaderValue::from_bytes(&betas.join(&b","[..]))
+        .expect("pieces of header values and commas make a header value");
+    headers.insert(ANTHROPIC_BETA, line);
 }
 
 /// Anthropic's own keys begin with `sk-ant-` and go in `x-api-key`; compatible hosts mostly want
@@ -65,6 +97,37 @@ mod tests {
         assert_eq!(sent(KeyHeader::XApiKey, "other")[&X_API_KEY], "other");
         let bearer = sent(KeyHeader::Bearer, anthropic);
         assert!(bearer[AUTHORIZATION].is_sensitive() && !bearer.contains_key(&X_API_KEY));
+    }
+
+    #[test]
+    fn an_access_token_goes_as_bearer_with_its_beta_whatever_its_form() {
+        let mut headers = HeaderMap::new();
+        headers.insert(X_API_KEY, HeaderValue::from_static("other"));
+        let access = concat!("sk-ant-", "oat01-example");
+        by(Auth::ClaudeOauth, &mut headers, KeyHeader::XApiKey, &access.into()).expect("a token");
+        assert_eq!(headers[AUTHORIZATION], format!("Bearer {access}"));
+        assert!(headers[AUTHORIZATION].is_sensitive() && !headers.contains_key(&X_API_KEY));
+        assert_eq!(headers[ANTHROPIC_BETA], OAUTH_BETA);
+    }
+
+    fn betas(lines: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(ANTHROPIC_BETA, HeaderValue::from_bytes(line).expect("a header value"));
+        }
+        add_beta(&mut headers, OAUTH_BETA);
+        assert_eq!(headers.get_all(ANTHROPIC_BETA).iter().count(), 1);
+        headers
+    }
+
+    #[test]
+    fn the_beta_joins_those_of_the_client_in_their_order_and_once() {
+        assert_eq!(betas(&[])[ANTHROPIC_BETA], OAUTH_BETA);
+        assert_eq!(betas(&[b"b, a", b"", b" ,c,a "])[ANTHROPIC_BETA], "b,a,c,oauth-2025-04-20");
+        let first: &[u8] = b"oauth-2025-04-20,a";
+        assert_eq!(betas(&[first, first])[ANTHROPIC_BETA], "oauth-2025-04-20,a");
+        let strange: &[u8] = b"\xff,a";
+        assert_eq!(betas(&[strange])[ANTHROPIC_BETA].as_bytes(), b"\xff,a,oauth-2025-04-20");
     }
 
     #[test]

@@ -1,64 +1,79 @@
 //! The only HTTP client: pooled connections, no redirects, no cookies, no decompression, no proxy
 //! from the environment.
+//!
+//! A client is one way out of the machine. Two of them share neither connections nor sessions of
+//! TLS, by which a provider could tell that two accounts live together.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::Scheme;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as PooledClient;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use relay_core::proxy::Proxy;
+use rustls::client::Resumption;
 
-/// How long a connection may take to come about.
+use self::connector::{Connector, Way};
+pub use self::fault::{ConnectionFault, ProxyReply};
+use self::forward::Forwarding;
+
+mod connector;
+mod fault;
+mod forward;
+mod line;
+mod socks;
+mod tunnel;
+
+/// How long a connection may take to come about, with everything that a proxy and TLS add to it.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept: less than the load balancers of providers keep it.
 pub const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(50);
+/// How many sessions of TLS a client keeps. It speaks to a handful of hosts: rustls counts eight
+/// for each.
+const SESSIONS_MAX: usize = 64;
 
-/// A connection that could not be made or used. The text never holds a URL's credentials.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConnectionFault {
-    /// No connection: refused, name not found, TLS refused.
-    #[error("cannot connect: {0}")]
-    Connect(String),
-    /// No connection in time.
-    #[error("no connection within {} s", CONNECT_TIMEOUT.as_secs())]
-    ConnectTimeout,
-    /// The connection broke before the answer began.
-    #[error("the connection broke: {0}")]
-    Broken(String),
-}
+type Pool = PooledClient<Connector, Full<Bytes>>;
 
 /// A client for one way out of the machine.
 #[derive(Debug, Clone)]
 pub struct Client {
-    pool: PooledClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Pool,
+    forwarding: Option<Arc<Forwarding>>,
 }
 
 impl Client {
-    /// A client that connects directly, trusting `roots`.
+    /// A client with connections and TLS sessions of its own. With a proxy, everything goes
+    /// through that proxy or not at all.
+    pub fn new(tls: &Arc<rustls::ClientConfig>, proxy: Option<&Proxy>) -> Self {
+        Self::connecting_within(tls, proxy, CONNECT_TIMEOUT)
+    }
+
+    /// A client that connects directly.
     pub fn direct(tls: &Arc<rustls::ClientConfig>) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        tcp.set_keepalive(Some(Duration::from_secs(30)));
+        Self::new(tls, None)
+    }
+
+    /// A client that gives up connecting after another time than [`CONNECT_TIMEOUT`].
+    pub fn connecting_within(
+        tls: &Arc<rustls::ClientConfig>,
+        proxy: Option<&Proxy>,
+        within: Duration,
+    ) -> Self {
+        let mut tls = rustls::ClientConfig::clone(tls);
+        tls.resumption = Resumption::in_memory_sessions(SESSIONS_MAX);
         // HTTP/1.1 only: hyper opens one HTTP/2 connection per host, on which calls would queue
         // behind long streams once the peer's limit of concurrent streams is reached.
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(rustls::ClientConfig::clone(tls))
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        let pool = PooledClient::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_CONNECTION_MAX)
-            .build(connector);
-        Self { pool }
+        tls.alpn_protocols.clear();
+        let tls = Arc::new(tls);
+        let proxy = proxy.cloned().map(Arc::new);
+        let forwarding = proxy.as_ref().and_then(|proxy| Forwarding::by(proxy, &tls, within));
+        let way = proxy.map_or(Way::Direct, Way::Tunnel);
+        let pool = pool(Connector::new(&tls, way, within), usize::MAX);
+        Self { pool, forwarding: forwarding.map(Arc::new) }
     }
 
     /// Sends a request and waits for the head of the answer. The caller sets the deadline.
@@ -66,26 +81,13 @@ impl Client {
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, ConnectionFault> {
-        self.pool.request(request).await.map_err(|error| {
-            let text = innermost(&error);
-            if !error.is_connect() {
-                ConnectionFault::Broken(text)
-            } else if text.contains("deadline has elapsed") || text.contains("timed out") {
-                ConnectionFault::ConnectTimeout
-            } else {
-                ConnectionFault::Connect(text)
+        match &self.forwarding {
+            Some(forwarding) if request.uri().scheme() == Some(&Scheme::HTTP) => {
+                forwarding.send(&self.pool, request).await
             }
-        })
+            _ => exchange(&self.pool, request).await,
+        }
     }
-}
-
-/// The cause at the bottom of an error, which says most.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut at = error;
-    while let Some(source) = at.source() {
-        at = source;
-    }
-    at.to_string()
 }
 
 /// The settings of TLS: the roots that browsers trust, compiled in, so that an empty container
@@ -93,4 +95,20 @@ fn innermost(error: &dyn std::error::Error) -> String {
 pub fn tls_config() -> Arc<rustls::ClientConfig> {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     Arc::new(rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+}
+
+fn pool(connector: Connector, idle_connections_max: usize) -> Pool {
+    PooledClient::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_CONNECTION_MAX)
+        .pool_max_idle_per_host(idle_connections_max)
+        .build(connector)
+}
+
+async fn exchange(
+    pool: &Pool,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, ConnectionFault> {
+    pool.request(request).await.map_err(|error| ConnectionFault::of_pool(&error))
 }

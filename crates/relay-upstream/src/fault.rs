@@ -8,7 +8,7 @@ use relay_core::clock::Timestamp;
 use relay_core::health::{Evidence, RestCause, Scope};
 
 use crate::client::ConnectionFault;
-use crate::reset;
+use crate::reset::{self, StatedReset};
 
 /// A failed attempt that the account or its host answers for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +43,29 @@ pub struct Refused<'a> {
     pub message: &'a str,
     /// The headers of the answer.
     pub headers: &'a HeaderMap,
+    /// Whether the provider accepts the client on this account.
+    pub client: ClientStanding,
+}
+
+/// Whether the provider accepts the calling client on an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientStanding {
+    /// It does.
+    Accepted,
+    /// It may not: a subscription is for its provider's own client, and the operator lets others
+    /// try. What it refuses them for is theirs.
+    Doubtful,
+}
+
+/// What a call itself may be the cause of, if it meets the same on different accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// This error of the provider.
+    Status(u16),
+    /// The connection broke within the answer.
+    Broken,
+    /// No answer came in time.
+    Timeout,
 }
 
 /// One line of the table: the first that fits decides.
@@ -51,13 +74,25 @@ struct Row {
     begins: &'static [&'static str],
     word: &'static str,
     cause: RestCause,
+    covers: Covers,
 }
 
 impl Row {
     /// A line for every message that comes with a status.
-    const fn any(status: Status, word: &'static str, cause: RestCause) -> Self {
-        Self { status, begins: &[""], word, cause }
+    const fn any(status: Status, word: &'static str, cause: RestCause, covers: Covers) -> Self {
+        Self { status, begins: &[""], word, cause, covers }
     }
+}
+
+/// What a fault covers.
+#[derive(Clone, Copy)]
+enum Covers {
+    /// The account.
+    Account,
+    /// The family of models that was asked for.
+    Asked,
+    /// What the provider says that its limit is of.
+    Stated,
 }
 
 enum Status {
@@ -88,15 +123,16 @@ const ANTHROPIC: &[Row] = &[
         begins: CONDEMNING,
         word: "condemned",
         cause: RestCause::Condemned,
+        covers: Covers::Account,
     },
     // An API does not redirect: the account's address is not one.
-    Row::any(Status::Within(300, 399), "redirected", RestCause::Failing),
-    Row::any(Status::Is(401), "unauthorised", RestCause::Unauthorised),
-    Row::any(Status::Is(402), "unpaid", RestCause::Condemned),
-    Row::any(Status::Is(403), "forbidden", RestCause::Condemned),
-    Row::any(Status::Is(429), "rate_limited", RestCause::RateLimited),
-    Row::any(Status::Is(529), "overloaded", RestCause::Overloaded),
-    Row::any(Status::Within(500, 599), "upstream_error", RestCause::Failing),
+    Row::any(Status::Within(300, 399), "redirected", RestCause::Failing, Covers::Account),
+    Row::any(Status::Is(401), "unauthorised", RestCause::Unauthorised, Covers::Account),
+    Row::any(Status::Is(402), "unpaid", RestCause::Condemned, Covers::Account),
+    Row::any(Status::Is(403), "forbidden", RestCause::Condemned, Covers::Account),
+    Row::any(Status::Is(429), "rate_limited", RestCause::RateLimited, Covers::Stated),
+    Row::any(Status::Is(529), "overloaded", RestCause::Overloaded, Covers::Asked),
+    Row::any(Status::Within(500, 599), "upstream_error", RestCause::Failing, Covers::Asked),
 ];
 
 /// Judges a refusal.
@@ -107,18 +143,30 @@ pub fn judge(refused: &Refused<'_>, now: Timestamp) -> Blame {
     });
     let Some(row) = row else { return Blame::Caller };
     let stated = reset::anthropic(refused.headers, now);
-    let limited = row.cause == RestCause::RateLimited;
+    if refused.client == ClientStanding::Doubtful && is_for_the_client(refused.status, &stated) {
+        return Blame::Caller;
+    }
     Blame::Account(Fault {
         word: row.word,
         status: Some(refused.status),
         evidence: Evidence {
             cause: row.cause,
             stated_reset: stated.at,
-            scope: if limited { stated.scope } else { Scope::Account },
+            scope: match row.covers {
+                Covers::Account => Scope::Account,
+                Covers::Asked => Scope::Asked,
+                Covers::Stated => stated.scope,
+            },
         },
         maybe_billed: false,
         said: (!refused.message.is_empty()).then(|| refused.message.to_owned()),
     })
+}
+
+/// Whether a refusal is for a client that the provider does not accept: not permitted, or a limit
+/// that no window of the account explains.
+fn is_for_the_client(status: u16, stated: &StatedReset) -> bool {
+    status == 403 || (status == 429 && stated.at.is_none())
 }
 
 fn begins_with(message: &str, start: &str) -> bool {
@@ -148,6 +196,10 @@ impl Fault {
             ConnectionFault::Connect(_) => ("unreachable", false),
             ConnectionFault::ConnectTimeout => ("connect_timeout", false),
             ConnectionFault::Broken(_) => ("connection_broken", true),
+            ConnectionFault::ProxyUnreachable(_) => ("proxy_unreachable", false),
+            ConnectionFault::ProxyLoginRefused => ("proxy_login_refused", false),
+            ConnectionFault::ProxyRefused(_) => ("proxy_refused", false),
+            ConnectionFault::ProxyTimeout => ("proxy_timeout", false),
         };
         Self::unreachable(word, maybe_billed)
     }
@@ -156,8 +208,38 @@ impl Fault {
     pub fn is_timeout(&self) -> bool {
         matches!(
             self.word,
-            "connect_timeout" | "first_byte_timeout" | "answer_timeout" | "stream_idle"
+            "connect_timeout"
+                | "proxy_timeout"
+                | "first_byte_timeout"
+                | "answer_timeout"
+                | "stream_idle"
         )
+    }
+
+    /// What the call itself may be the cause of. An overload is the provider's, and a connection
+    /// that did not come about never knew the call.
+    pub fn trouble(&self) -> Option<Trouble> {
+        match (self.status, self.word) {
+            (Some(529), _) => None,
+            (Some(status @ 500..=599), _) => Some(Trouble::Status(status)),
+            (None, "first_byte_timeout" | "answer_timeout" | "stream_idle") => {
+                Some(Trouble::Timeout)
+            }
+            (None, "connection_broken" | "cut_before_content") => Some(Trouble::Broken),
+            _ => None,
+        }
+    }
+
+    /// A request that could not be sent, as there is no token to send it with until `until`.
+    pub fn without_token(word: &'static str, until: Option<Timestamp>) -> Self {
+        let evidence =
+            Evidence { cause: RestCause::Unauthorised, stated_reset: until, scope: Scope::Account };
+        Self { word, status: None, evidence, maybe_billed: false, said: None }
+    }
+
+    /// Whether it is met on the account's own way to its host, so that others are not concerned.
+    pub fn is_of_the_way(&self) -> bool {
+        self.word.starts_with("proxy_")
     }
 
     /// A deadline that passed.
@@ -191,7 +273,8 @@ mod tests {
 
     fn blame(status: u16, message: &str) -> Option<RestCause> {
         let headers = HeaderMap::new();
-        let refused = Refused { status, message, headers: &headers };
+        let refused =
+            Refused { status, message, headers: &headers, client: ClientStanding::Accepted };
         match judge(&refused, Timestamp::from_seconds(0)) {
             Blame::Caller => None,
             Blame::Account(fault) => Some(fault.evidence.cause),

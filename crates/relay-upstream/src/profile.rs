@@ -8,6 +8,8 @@ use relay_core::protocol::Protocol;
 pub enum Auth {
     /// An API key in a header.
     ApiKey,
+    /// The access token of a Claude subscription.
+    ClaudeOauth,
 }
 
 /// What is fixed for a kind of account.
@@ -24,6 +26,11 @@ pub struct Profile {
 /// The profile of a kind.
 pub const fn profile(kind: AccountKind) -> Profile {
     match kind {
+        AccountKind::ClaudeOauth => Profile {
+            speaks: Protocol::Messages,
+            auth: Auth::ClaudeOauth,
+            default_base_url: "https://api.anthropic.com",
+        },
         AccountKind::ClaudeApi => Profile {
             speaks: Protocol::Messages,
             auth: Auth::ApiKey,

@@ -1,10 +1,17 @@
 //! When a limited account will serve again, as the provider's headers say.
 
+use std::time::Duration;
+
 use http::HeaderMap;
 use jiff::fmt::rfc2822;
 use relay_core::clock::Timestamp;
-use relay_core::health::Scope;
-use relay_core::model::ModelFamily;
+use relay_core::health::{STATED_REST_MAX, Scope};
+
+use crate::quota::weekly_family;
+
+/// The longest rest that `retry-after` and limits of API keys are taken for: these are of minutes,
+/// and a longer word is tried out.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(1);
 
 /// What the headers of a refusal say of its end and of what it covers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,22 +29,36 @@ pub struct StatedReset {
 /// `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-*` of API keys (RFC 3339).
 pub fn anthropic(headers: &HeaderMap, now: Timestamp) -> StatedReset {
     let claim = text(headers, "anthropic-ratelimit-unified-representative-claim");
-    let scope =
-        claim.and_then(|claim| claim.strip_prefix("seven_day_")).map_or(Scope::Account, |family| {
-            Scope::Models(ModelFamily::of(&format!("claude-{family}")))
-        });
-    let at = claimed(headers, claim)
-        .or_else(|| exhausted(headers))
-        .or_else(|| retry_after(headers, now));
-    StatedReset { at, scope }
+    let within = |span, at: Option<Timestamp>| at.map(|at| at.min(now.plus(span)));
+    let at = within(claim_max(claim), claimed(headers, claim))
+        .or_else(|| within(RETRY_AFTER_MAX, exhausted(headers)))
+        .or_else(|| within(RETRY_AFTER_MAX, retry_after(headers, now)));
+    StatedReset { at, scope: scope(headers, claim) }
+}
+
+/// What a limit covers: what its claim says; without one, no more than the models asked for, as
+/// limits of API keys and most short ones are by model.
+fn scope(headers: &HeaderMap, claim: Option<&str>) -> Scope {
+    match claim {
+        Some("five_hour" | "seven_day") => Scope::Account,
+        Some(claim) => {
+            let family = claim.strip_prefix("seven_day_").and_then(weekly_family);
+            family.map_or(Scope::Asked, Scope::Models)
+        }
+        None if window(headers, "5h").max(window(headers, "7d")).is_some() => Scope::Account,
+        None => Scope::Asked,
+    }
+}
+
+/// How far away a claim's reset can be: its window, and a little for clocks and rounding.
+fn claim_max(claim: Option<&str>) -> Duration {
+    match claim {
+        Some("five_hour") => Duration::from_hours(6),
+        _ => STATED_REST_MAX,
+    }
 }
 
 fn claimed(headers: &HeaderMap, claim: Option<&str>) -> Option<Timestamp> {
-    let window = |name: &str| {
-        let rejected = text(headers, &format!("anthropic-ratelimit-unified-{name}-status"))
-            == Some("rejected");
-        rejected.then(|| seconds(headers, &format!("anthropic-ratelimit-unified-{name}-reset")))?
-    };
     let by_claim = match claim {
         Some("five_hour") => seconds(headers, "anthropic-ratelimit-unified-5h-reset"),
         Some("seven_day") => seconds(headers, "anthropic-ratelimit-unified-7d-reset"),
@@ -45,8 +66,15 @@ fn claimed(headers: &HeaderMap, claim: Option<&str>) -> Option<Timestamp> {
     };
     let rejected = || text(headers, "anthropic-ratelimit-unified-status") == Some("rejected");
     by_claim
-        .or_else(|| window("5h").max(window("7d")))
+        .or_else(|| window(headers, "5h").max(window(headers, "7d")))
         .or_else(|| rejected().then(|| seconds(headers, "anthropic-ratelimit-unified-reset"))?)
+}
+
+/// The reset of a window, if it rejected the call.
+fn window(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
+    let rejected =
+        text(headers, &format!("anthropic-ratelimit-unified-{name}-status")) == Some("rejected");
+    rejected.then(|| seconds(headers, &format!("anthropic-ratelimit-unified-{name}-reset")))?
 }
 
 /// The latest reset among the limits of which nothing remains.
@@ -86,6 +114,7 @@ fn seconds(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use http::{HeaderName, HeaderValue};
+    use relay_core::model::ModelFamily;
 
     use super::*;
 
@@ -114,6 +143,27 @@ mod tests {
             ("anthropic-ratelimit-unified-7d-reset", "1800600000"),
         ];
         assert_eq!(at(&both), Some(1_800_003_600));
+    }
+
+    #[test]
+    fn words_that_cannot_be_true_are_cut_short() {
+        let week = [("retry-after", "604800")];
+        assert_eq!(at(&week), Some(1_800_003_600));
+        let claim = [
+            ("anthropic-ratelimit-unified-representative-claim", "five_hour"),
+            ("anthropic-ratelimit-unified-5h-reset", "1800600000"),
+        ];
+        assert_eq!(at(&claim), Some(1_800_021_600));
+    }
+
+    #[test]
+    fn a_limit_without_a_claim_covers_the_models_asked_for() {
+        assert_eq!(stated(&[("retry-after", "17")]).scope, Scope::Asked);
+        let claim = |claim| stated(&[("anthropic-ratelimit-unified-representative-claim", claim)]);
+        assert_eq!(claim("five_hour").scope, Scope::Account);
+        assert_eq!(claim("overage").scope, Scope::Asked);
+        let fable = Scope::Models(ModelFamily::of("claude-fable-5-1"));
+        assert_eq!(claim("seven_day_overage_included").scope, fable);
     }
 
     #[test]

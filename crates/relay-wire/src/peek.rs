@@ -26,6 +26,9 @@ pub struct MessagesPeek {
     pub max_tokens: Option<u64>,
     /// What tells the conversation apart.
     pub session: SessionHint,
+    /// Whether it names what only the account has that served the conversation: a container of the
+    /// provider's, or an uploaded file.
+    pub names_account_state: bool,
     /// The tokens of the prompt, estimated by [`crate::estimate::NAME`]: every text of the body
     /// but the model's name and the metadata, each image or document as [`BLOB_TOKENS`].
     pub input_estimate: u64,
@@ -118,6 +121,7 @@ pub fn messages(body: &[u8]) -> Result<MessagesPeek, PeekError> {
         stream: request.stream,
         max_tokens: request.max_tokens,
         session,
+        names_account_state: request.container || request.prompt.names_file(),
         input_estimate: request.prompt.tokens(),
         cacheable_estimate: request.prompt.cacheable_tokens(),
     })
@@ -132,11 +136,19 @@ enum Field {
     Metadata,
     System,
     Messages,
+    Container,
 }
 
 impl Field {
-    const ALL: [Self; 6] =
-        [Self::Model, Self::Stream, Self::MaxTokens, Self::Metadata, Self::System, Self::Messages];
+    const ALL: [Self; 7] = [
+        Self::Model,
+        Self::Stream,
+        Self::MaxTokens,
+        Self::Metadata,
+        Self::System,
+        Self::Messages,
+        Self::Container,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -146,6 +158,7 @@ impl Field {
             Self::Metadata => "metadata",
             Self::System => "system",
             Self::Messages => "messages",
+            Self::Container => "container",
         }
     }
 }
@@ -160,6 +173,7 @@ struct Request {
     metadata: Option<Range<usize>>,
     system: Option<Range<usize>>,
     first_user: Option<Range<usize>>,
+    container: bool,
     prompt: Prompt,
 }
 
@@ -188,6 +202,7 @@ impl Request {
                 Ok(())
             }
             Some(Field::Messages) => self.read_messages(scanner),
+            Some(Field::Container) => self.read_container(scanner),
             None if *name == *b"tools" => Ok(self.prompt.count(scanner, Part::Tools)?),
             None => Ok(self.prompt.count_member(scanner, key, Part::Other)?),
         }
@@ -220,6 +235,23 @@ impl Request {
         }
         self.max_tokens = str::from_utf8(scanner.scalar()?).ok().and_then(|it| it.parse().ok());
         Ok(())
+    }
+
+    /// A container is named by its id, or described by an object that may have one.
+    fn read_container(&mut self, scanner: &mut Scanner<'_>) -> Result<(), PeekError> {
+        match scanner.kind()? {
+            Kind::String => {
+                self.container = true;
+                Ok(scanner.skip()?)
+            }
+            Kind::Object => scanner.object(|scanner, key| {
+                if &*key.name() == b"id" && scanner.kind()? == Kind::String {
+                    self.container = true;
+                }
+                Ok(scanner.skip()?)
+            }),
+            _ => Ok(scanner.skip()?),
+        }
     }
 
     fn read_messages(&mut self, scanner: &mut Scanner<'_>) -> Result<(), PeekError> {

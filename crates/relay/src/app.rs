@@ -4,18 +4,22 @@ use std::fmt;
 use std::sync::{Arc, Once};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use relay_core::clock::{Clock, Timestamp};
 use relay_core::id::CallId;
 use relay_core::price::PriceList;
+use relay_core::retry::RetryBudget;
+use relay_store::credential_log::CredentialLog;
 use relay_store::journal::{Durability, Journal, Position};
 use relay_store::pins::Pins;
 use relay_store::pool::Store;
-use relay_upstream::client::Client;
+use tokio::sync::RwLock;
 
 use crate::body::BodyMemory;
 use crate::bookkeeping::Bookkeeping;
 use crate::call::Orphanage;
 use crate::config::Settings;
+use crate::day::Calendar;
 use crate::ingress::Counting;
 use crate::keyring::Keyring;
 use crate::models::Catalogue;
@@ -46,8 +50,14 @@ pub struct App {
     pub models: Catalogue,
     /// How often keys count tokens.
     pub counting: Counting,
-    /// The way to upstreams.
-    pub client: Client,
+    /// Refreshes of tokens, as they stand on disk before the database has them.
+    pub credentials: CredentialLog,
+    /// Read by everything that has to come to its end before the program stops.
+    pub unfinished: RwLock<()>,
+    /// The days of the relay's time zone.
+    pub calendar: Calendar,
+    /// Extra attempts of the last minute.
+    pub retries: Mutex<RetryBudget>,
     /// The memory of request bodies.
     pub bodies: BodyMemory,
     /// Room for calls whose clients left.
@@ -74,6 +84,16 @@ impl App {
     /// The present.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether a call may make its attempt with this number, from 1: extra ones have a budget.
+    pub fn may_try(&self, number: usize) -> bool {
+        let (mut retries, now) = (self.retries.lock(), self.now());
+        if number > 1 {
+            return retries.take_extra(now);
+        }
+        retries.call(now);
+        true
     }
 
     /// Whether the end of an answer waits until its record has reached the disk.

@@ -5,6 +5,7 @@
 
 mod answer;
 mod attempt;
+mod doubt;
 mod ledger;
 mod pick;
 mod run;
@@ -23,6 +24,7 @@ use relay_core::clock::Timestamp;
 use relay_core::id::{CallId, SessionId};
 use relay_core::model::ModelFamily;
 use relay_core::protocol::{Family, Service};
+use relay_core::schedule::Hold;
 use relay_core::usage::TokenUsage;
 use tokio::time::Instant;
 
@@ -85,6 +87,8 @@ pub struct Call {
     pub streamed: bool,
     /// The conversation, scoped to the key.
     pub session: Option<SessionId>,
+    /// How firmly the conversation holds to the account that served it.
+    pub hold: Hold,
     /// The client's id; empty if unknown.
     pub client: &'static str,
     /// The client's address.

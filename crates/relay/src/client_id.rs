@@ -2,12 +2,15 @@
 
 use http::header::{HeaderMap, USER_AGENT};
 
+/// The id of Claude Code.
+pub const CLAUDE_CODE: &str = "claude_code";
+
 /// The ids of clients that are known without any setting.
 ///
 /// Source: user-agents of today's clients, `claude-cli/2.1.197 (external, cli)`,
 /// `codex_exec/0.169.0 (…)`, `GeminiCLI-tui/0.61.0/<model> (…)` and `GeminiCLI/v…`.
 const KNOWN: [(&str, &str); 6] = [
-    ("claude-cli/", "claude_code"),
+    ("claude-cli/", CLAUDE_CODE),
     ("codex_cli_rs/", "codex"),
     ("codex_exec/", "codex"),
     ("codex_vscode/", "codex"),

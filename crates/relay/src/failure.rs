@@ -6,7 +6,7 @@ use axum::body::Body;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use relay_core::clock::Timestamp;
-use relay_core::health::RestCause;
+use relay_core::health::RestKind;
 use relay_core::limit::Refusal;
 use relay_core::protocol::Family;
 use relay_core::schedule::NoCapacity;
@@ -269,14 +269,15 @@ fn capacity_axes(
 ) -> (u16, Option<Duration>, Retry, &'static str) {
     match reason {
         NoCapacity::NoModel => (404, None, Retry::Useless, "no_model"),
+        NoCapacity::WrongClient => (403, None, Retry::Useless, "wrong_client"),
         NoCapacity::NoAccount | NoCapacity::NoneAble => {
             (503, Some(Duration::from_mins(1)), Retry::Useless, "no_account")
         }
         NoCapacity::AllBusy => (503, Some(A_MOMENT), Retry::Helps, "all_busy"),
-        NoCapacity::AllRest { reopens_at, cause } => {
-            let status = match cause {
-                Some(RestCause::RateLimited) => 429,
-                Some(RestCause::Overloaded) if family == Family::Anthropic => OVERLOADED,
+        NoCapacity::AllRest { reopens_at, kind } => {
+            let status = match kind {
+                RestKind::Limit => 429,
+                RestKind::Overload if family == Family::Anthropic => OVERLOADED,
                 _ => 503,
             };
             let wait = reopens_at.since(at).max(A_MOMENT);
@@ -296,9 +297,9 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
-    fn all_rest(cause: Option<RestCause>) -> Failure {
+    fn all_rest(kind: RestKind) -> Failure {
         let reopens_at = Timestamp::from_millis(1_041_500);
-        Failure::Capacity { reason: NoCapacity::AllRest { reopens_at, cause }, at: NOW }
+        Failure::Capacity { reason: NoCapacity::AllRest { reopens_at, kind }, at: NOW }
     }
 
     fn status(failure: &Failure) -> u16 {
@@ -307,11 +308,10 @@ mod tests {
 
     #[test]
     fn resting_accounts_answer_with_their_common_cause_and_the_true_wait() {
-        assert_eq!(status(&all_rest(Some(RestCause::RateLimited))), 429);
-        assert_eq!(status(&all_rest(Some(RestCause::Overloaded))), 529);
-        assert_eq!(status(&all_rest(Some(RestCause::Failing))), 503);
-        assert_eq!(status(&all_rest(None)), 503);
-        let overloaded = all_rest(Some(RestCause::Overloaded));
+        assert_eq!(status(&all_rest(RestKind::Limit)), 429);
+        assert_eq!(status(&all_rest(RestKind::Overload)), 529);
+        assert_eq!(status(&all_rest(RestKind::Fault)), 503);
+        let overloaded = all_rest(RestKind::Overload);
         assert_eq!(overloaded.face(Family::Openai).status.as_u16(), 503);
 
         let response = overloaded.render(Family::Anthropic, "id");

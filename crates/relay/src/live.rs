@@ -76,7 +76,9 @@ impl LiveState {
             in_flight: member.shared.slots.in_flight(),
             resting: member
                 .shared
-                .account_rest(now)
+                .notes
+                .rests(now)
+                .0
                 .map(|rest| RestLive { until: rest.until, cause: rest.cause }),
         };
         Self {

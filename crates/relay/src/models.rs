@@ -23,6 +23,7 @@ use relay_wire::models::{ModelEntry, parse_list};
 use crate::app::App;
 use crate::call::UpstreamBody;
 use crate::roster::Member;
+use crate::tokens;
 
 /// How long an account's list is taken for true.
 const LIST_AGE_MAX: Duration = Duration::from_hours(1);
@@ -117,14 +118,15 @@ async fn list(app: &Arc<App>, member: &Arc<Member>) -> Option<Arc<Vec<ModelEntry
     Some(models)
 }
 
-async fn fetch(app: &App, member: &Member) -> Option<Vec<ModelEntry>> {
+async fn fetch(app: &Arc<App>, member: &Arc<Member>) -> Option<Vec<ModelEntry>> {
     let account = &member.account;
     let speaks = profile::profile(account.kind).speaks;
     let mut request = Request::new(Full::<Bytes>::default());
     *request.uri_mut() = target(&account.base_url, "/v1/models", Some("limit=1000")).ok()?;
     *request.headers_mut() = headers::request(speaks, &HeaderMap::new(), &account.extra_headers);
-    auth::authenticate(request.headers_mut(), account, &member.secret).ok()?;
-    let response = app.client.send(request).await.ok()?;
+    let secret = tokens::secret(app, member).await.ok()?;
+    auth::authenticate(request.headers_mut(), account, &secret).ok()?;
+    let response = member.client.send(request).await.ok()?;
     if !response.status().is_success() {
         return None;
     }

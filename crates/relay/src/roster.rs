@@ -1,5 +1,8 @@
 //! The accounts in memory: what operators set, and what calls share of each.
 
+mod host;
+mod notes;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -7,71 +10,91 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use relay_core::account::Account;
 use relay_core::clock::Timestamp;
-use relay_core::health::{Evidence, Health, Noted, Rest};
+use relay_core::credential::Identity;
+use relay_core::health::{Rest, RestCause, Standing};
 use relay_core::id::AccountId;
 use relay_core::model::ModelFamily;
-use relay_core::schedule::AccountView;
-use relay_core::secret::Secret;
+use relay_core::money::Money;
+use relay_core::schedule::{AccountView, Closed, Plan};
 use relay_store::accounts::StoredAccount;
 use relay_store::slots::AccountSlots;
+use relay_upstream::client::Client;
+use relay_upstream::plan;
+use rustls::ClientConfig;
+
+pub use self::host::Host;
+use self::host::{HostProbe, Hosts};
+pub use self::notes::{Notes, Seen};
+use crate::day::Day;
+use crate::tokens::Keeper;
 
 /// All accounts. Readers take a snapshot and no lock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Roster {
     members: ArcSwap<Vec<Arc<Member>>>,
+    hosts: Hosts,
+    tls: Arc<ClientConfig>,
 }
 
-/// One account: its settings, its secret, and its shared state, which outlives edits.
+/// One account: its settings, its way out, and its shared state, which outlives edits.
 #[derive(Debug)]
 pub struct Member {
     /// What the operator set.
     pub account: Account,
-    /// The credential.
-    pub secret: Secret,
+    /// The way to its upstream, which no other account uses.
+    pub client: Client,
+    /// Whose sign-in it is, as the provider told.
+    pub identity: Option<Identity>,
     /// What calls share.
     pub shared: Arc<Shared>,
+    /// The host that it is reached at, with others perhaps.
+    pub host: Arc<Host>,
 }
 
 /// What all calls on an account share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Shared {
     /// Concurrency slots.
     pub slots: Arc<AccountSlots>,
-    health: Mutex<Health>,
+    /// What it signs in by.
+    pub keeper: Keeper,
+    /// What the machine noted of it.
+    pub notes: Notes,
     last_used: AtomicI64,
     probed: AtomicBool,
+    spent: Mutex<Spent>,
 }
 
-/// The right to try out a resting account: one call at a time has it.
+/// What an account's calls cost in a day.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spent {
+    day: Timestamp,
+    cost: Money,
+}
+
+/// The right to try out an account: one call at a time has it.
 #[derive(Debug)]
-pub struct Probe(Arc<Shared>);
+pub struct Probe {
+    shared: Arc<Shared>,
+    _host: Option<HostProbe>,
+}
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        self.0.probed.store(false, Ordering::Release);
+        self.shared.probed.store(false, Ordering::Release);
     }
 }
 
 impl Shared {
-    /// Takes note of a fault; tells the rest that follows.
-    pub fn rest(&self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Noted {
-        self.health.lock().fault(evidence, now, jitter)
-    }
-
-    /// Takes note of an answer to a call that was sent at `sent`; tells whether a rest was left
-    /// by it.
-    pub fn answered(&self, family: &ModelFamily, sent: Timestamp) -> bool {
-        self.health.lock().answered(family, sent)
-    }
-
-    /// The operator's reset: clears every rest.
-    pub fn reset(&self) {
-        self.health.lock().reset();
-    }
-
-    /// The rest of the whole account.
-    pub fn account_rest(&self, now: Timestamp) -> Option<Rest> {
-        self.health.lock().account_rest(now)
+    fn new(keeper: Keeper) -> Self {
+        Self {
+            slots: Arc::default(),
+            keeper,
+            notes: Notes::default(),
+            last_used: AtomicI64::default(),
+            probed: AtomicBool::default(),
+            spent: Mutex::default(),
+        }
     }
 
     /// Takes note that a call was given to the account.
@@ -79,29 +102,100 @@ impl Shared {
         self.last_used.fetch_max(now.as_millis(), Ordering::Relaxed);
     }
 
-    /// Takes the right to try out the account while it rests.
-    pub fn try_probe(self: &Arc<Self>) -> Option<Probe> {
-        self.probed
-            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-            .then(|| Probe(Arc::clone(self)))
+    /// When a call was last given to it.
+    pub fn last_used(&self) -> Timestamp {
+        Timestamp::from_millis(self.last_used.load(Ordering::Relaxed))
+    }
+
+    /// Adds what a call cost to the day's sum.
+    pub fn spend(&self, cost: Money, day: Day) {
+        let mut spent = self.spent.lock();
+        if spent.day != day.from {
+            *spent = Spent { day: day.from, cost: Money::ZERO };
+        }
+        spent.cost = spent.cost + cost;
+    }
+
+    /// What its calls cost in that day.
+    pub fn spent(&self, day: Day) -> Money {
+        let spent = *self.spent.lock();
+        if spent.day == day.from { spent.cost } else { Money::ZERO }
     }
 }
 
 impl Member {
-    /// The account as the scheduler sees it for a model of `family`.
-    pub fn view(&self, family: &ModelFamily, now: Timestamp) -> AccountView<'_> {
+    /// The account as the scheduler sees it for a call for `model` of `family`.
+    pub fn view(
+        &self,
+        model: &str,
+        family: &ModelFamily,
+        now: Timestamp,
+        day: Day,
+    ) -> AccountView<'_> {
+        let seen = self.shared.notes.seen(self.account.stop_at, family, now);
+        let host = self.host.standing(family, now);
         AccountView {
             account: &self.account,
             in_flight: self.shared.slots.in_flight(),
-            last_used: Timestamp::from_millis(self.shared.last_used.load(Ordering::Relaxed)),
-            rest: self.shared.health.lock().rest(family, now),
-            probed: self.shared.probed.load(Ordering::Relaxed),
+            last_used: self.shared.last_used(),
+            standing: seen.standing.and(host).and(self.money(day)),
+            probed: self.shared.probed.load(Ordering::Relaxed)
+                || (host != Standing::Open && self.host.is_probed()),
+            headroom: seen.headroom,
+            closed: self.closed(now),
+            plan: match &self.identity {
+                Some(identity) if !plan::serves(identity, model) => Plan::Lacks,
+                _ => Plan::Has,
+            },
         }
+    }
+
+    /// Whether the calls of the day cost as much as the operator lets them.
+    pub fn money(&self, day: Day) -> Standing {
+        match self.account.daily_cost_max {
+            Some(max) if self.shared.spent(day) >= max => {
+                Standing::Rests(Rest { until: day.to, cause: RestCause::DailyCost, stated: true })
+            }
+            _ => Standing::Open,
+        }
+    }
+
+    /// What only a person can change.
+    pub fn closed(&self, now: Timestamp) -> Option<Closed> {
+        if self.account.ends_at.is_some_and(|at| at <= now) {
+            Some(Closed::Ended)
+        } else if self.shared.keeper.is_signed_out(now) {
+            Some(Closed::SignedOut)
+        } else {
+            None
+        }
+    }
+
+    /// Takes the right to try out the account.
+    pub fn try_probe(&self, family: &ModelFamily, now: Timestamp) -> Option<Probe> {
+        let host = match self.host.standing(family, now) {
+            Standing::Open => None,
+            Standing::Trial | Standing::Rests(_) => Some(self.host.try_probe()?),
+        };
+        let probed = &self.shared.probed;
+        probed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).ok()?;
+        Some(Probe { shared: Arc::clone(&self.shared), _host: host })
+    }
+
+    /// The operator's reset: clears everything that the machine noted, of its host too.
+    pub fn reset(&self) {
+        self.shared.notes.reset();
+        self.shared.keeper.retry_now();
+        self.host.reset();
     }
 }
 
 impl Roster {
+    /// No accounts; those that come connect with these settings of TLS.
+    pub fn new(tls: Arc<ClientConfig>) -> Self {
+        Self { members: ArcSwap::default(), hosts: Hosts::default(), tls }
+    }
+
     /// The accounts as they are now.
     pub fn snapshot(&self) -> Arc<Vec<Arc<Member>>> {
         self.members.load_full()
@@ -114,11 +208,21 @@ impl Roster {
 
     /// Adds an account or takes over its edit; what its calls share stays.
     pub fn put(&self, stored: StoredAccount) {
-        let shared = self.find(stored.account.id).map(|member| Arc::clone(&member.shared));
+        let before = self.find(stored.account.id);
+        let keeper = |before: &Member| before.shared.keeper.take_over(&stored);
+        before.as_deref().into_iter().for_each(keeper);
+        let same_way = before.as_ref().filter(|it| it.account.proxy == stored.account.proxy);
+        let client = same_way.map_or_else(
+            || Client::new(&self.tls, stored.account.proxy.as_ref()),
+            |member| member.client.clone(),
+        );
+        let shared = before.as_ref().map(|member| Arc::clone(&member.shared));
         let member = Arc::new(Member {
+            host: self.hosts.at(&stored.account.base_url),
+            shared: shared.unwrap_or_else(|| Arc::new(Shared::new(Keeper::new(&stored)))),
             account: stored.account,
-            secret: stored.secret,
-            shared: shared.unwrap_or_default(),
+            client,
+            identity: stored.identity,
         });
         self.edit(|members| {
             match members.iter_mut().find(|known| known.account.id == member.account.id) {

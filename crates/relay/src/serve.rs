@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
-use relay_core::clock::{Clock, SystemClock};
+use parking_lot::Mutex;
+use relay_core::clock::{Clock, SystemClock, Timestamp};
+use relay_store::credential_log::CredentialLog;
 use relay_store::data_dir::{DataDir, DirLock};
 use relay_store::journal::{Journal, JournalOptions, Position, Recovery};
 use relay_store::pins::Pins;
 use relay_store::pool::Store;
 use relay_store::vault::{KeyHasher, KeyOrigin, MasterKey};
-use relay_upstream::client::{Client, tls_config};
+use relay_upstream::client::tls_config;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -22,12 +25,13 @@ use crate::app::App;
 use crate::body::BodyMemory;
 use crate::bookkeeping::{Bookkeeper, Bookkeeping, settle_after_crash};
 use crate::config::{Loaded, Settings};
+use crate::day::Calendar;
 use crate::keyring::Keyring;
 use crate::outbox::{OutboxWriter, outbox};
 use crate::roster::Roster;
 use crate::shutdown::{Shutdown, Stage};
 use crate::verbs::admin::{FirstAdmin, PasswordOrigin, ensure_first_admin};
-use crate::{live, prices, server, telemetry, watch};
+use crate::{live, prices, server, telemetry, upkeep, watch};
 
 /// Conversations whose account is remembered.
 const PINS_MAX: usize = 100_000;
@@ -36,6 +40,8 @@ const PINS_MAX: usize = 100_000;
 const LAST_RECORDS_WITHIN: Duration = Duration::from_secs(5);
 /// How long the last pins and counts of refusals may take to the database at the end.
 const LAST_PINS_WITHIN: Duration = Duration::from_secs(3);
+/// How long a refresh of a token may take at the end: one that is cut ends the sign-in.
+const UNFINISHED_WITHIN: Duration = Duration::from_secs(15);
 /// How long the database may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -136,10 +142,13 @@ pub async fn start(
     for stored in store.keys().await? {
         keys.put(stored);
     }
-    let roster = Roster::default();
-    for stored in store.accounts().await? {
-        roster.put(stored);
+    let credentials = CredentialLog::open(dir.credentials(), store.vault().clone())?;
+    let in_doubt = store.take_over(&credentials, clock.now()).await?;
+    for account in in_doubt {
+        tracing::warn!(%account, "the last run stopped within a refresh; its token is tried once more");
     }
+    let calendar = Calendar::new(settings.time_zone.clone());
+    let roster = roster(&store, &calendar, clock.now()).await?;
     let pins = Pins::new(PINS_MAX);
     let now = clock.now();
     pins.load(store.load_pins(now).await?, now);
@@ -150,7 +159,10 @@ pub async fn start(
     let bookkeeper = Bookkeeper::new(journal.clone(), store.clone(), consumed, bookkeeping.clone());
     let app = App {
         prices: ArcSwap::from_pointee(prices::load(&store).await?),
-        client: Client::direct(&tls_config()),
+        credentials,
+        unfinished: RwLock::default(),
+        calendar,
+        retries: Mutex::default(),
         bodies: BodyMemory::new(settings.calls.body_memory_bytes),
         models: crate::models::Catalogue::default(),
         counting: crate::ingress::Counting::default(),
@@ -169,6 +181,26 @@ pub async fn start(
         bookkeeping,
     };
     Ok(Started { app: Arc::new(app), bookkeeper, outbox: outbox_writer, changes_seen })
+}
+
+/// The accounts, with what the machine noted of them and what they spent today.
+async fn roster(store: &Store, calendar: &Calendar, now: Timestamp) -> anyhow::Result<Roster> {
+    let roster = Roster::new(tls_config());
+    for stored in store.accounts().await? {
+        roster.put(stored);
+    }
+    for (account, note) in store.account_notes().await? {
+        if let Some(member) = roster.find(account) {
+            member.shared.notes.load(&note);
+        }
+    }
+    let day = calendar.day(now);
+    for (account, cost) in store.account_costs_since(day.from).await? {
+        if let Some(member) = roster.find(account) {
+            member.shared.spend(cost, day);
+        }
+    }
+    Ok(roster)
 }
 
 fn recover(journal: &Journal, recovery: Recovery, clock: &dyn Clock) -> anyhow::Result<()> {
@@ -195,6 +227,7 @@ async fn serve(
     let behind: Vec<JoinHandle<()>> = vec![
         tokio::spawn(watch::run(Arc::clone(&app), changes_seen)),
         tokio::spawn(watch::save(Arc::clone(&app))),
+        tokio::spawn(upkeep::run(Arc::clone(&app))),
         tokio::spawn(live::run(Arc::clone(&app), socket, address)),
         tokio::spawn(outbox.run(app.store.clone())),
     ];
@@ -206,6 +239,9 @@ async fn serve(
     server::run(Arc::clone(&app), listener).await;
     for task in behind {
         task.abort();
+    }
+    if timeout(UNFINISHED_WITHIN, app.unfinished.write()).await.is_err() {
+        tracing::warn!("a refresh of a token did not end in time; its token is tried once more");
     }
     if timeout(LAST_PINS_WITHIN, watch::save_once(&app)).await.is_err() {
         tracing::warn!("the database took no pins; conversations may move to other accounts");

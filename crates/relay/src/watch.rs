@@ -64,19 +64,26 @@ async fn account(app: &App, change: Change) -> Result<(), StoreError> {
     app.models.forget(id);
     let before = app.roster.find(id);
     if let Some(stored) = app.store.account(id).await? {
-        // A rest was for the credential or the address that the account had.
+        // A rest was for the credential, the address or the proxy that the account had.
         let is_new = |member: &Member| {
-            member.secret != stored.secret || member.account.base_url != stored.account.base_url
+            member.shared.keeper.is_replaced_by(&stored)
+                || member.account.base_url != stored.account.base_url
+                || member.account.proxy != stored.account.proxy
         };
         if let Some(member) = before
             && (change.op == Op::Reset || is_new(&member))
         {
-            member.shared.reset();
+            member.reset();
         }
         app.roster.put(stored);
     } else {
         app.roster.remove(id);
         app.pins.forget_account(id);
+        let credentials = app.credentials.clone();
+        let forgotten = tokio::task::spawn_blocking(move || credentials.forget(id)).await;
+        if !matches!(forgotten, Ok(Ok(()))) {
+            tracing::warn!(account = %id, "a removed account's tokens stay on disk until the next start");
+        }
     }
     Ok(())
 }
@@ -114,7 +121,24 @@ async fn tidy(app: &App) {
     }
 }
 
-/// Brings pins and counts of refusals to the database.
+/// Brings what the machine noted of accounts to the database.
+async fn save_notes(app: &App) {
+    let members = app.roster.snapshot();
+    let changed: Vec<_> = members
+        .iter()
+        .filter_map(|member| Some((member, member.shared.notes.take_changed()?)))
+        .collect();
+    if changed.is_empty() {
+        return;
+    }
+    let rows: Vec<_> = changed.iter().map(|(it, note)| (it.account.id, note.clone())).collect();
+    if let Err(error) = app.store.save_account_notes(&rows, app.now()).await {
+        tracing::debug!(%error, "notes of accounts were not stored; they are with the next");
+        changed.iter().for_each(|(member, _)| member.shared.notes.mark_changed());
+    }
+}
+
+/// Brings pins, notes of accounts and counts of refusals to the database.
 pub async fn save_once(app: &App) {
     /// Pins that are written at a time.
     const PINS_MAX: usize = 10_000;
@@ -125,6 +149,7 @@ pub async fn save_once(app: &App) {
         tracing::debug!(%error, "pins were not stored; they are with the next");
         app.pins.mark_again(&pins);
     }
+    save_notes(app).await;
     let counts = app.refusals.take_counts();
     if !counts.is_empty()
         && let Err(error) = app.store.count_refusals(&counts.rows()).await

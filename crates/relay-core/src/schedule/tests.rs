@@ -1,19 +1,22 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::account::AccountKind;
 use crate::account::tests::account;
+use crate::health::RestCause;
 use crate::id::GroupId;
 use crate::model::ModelPattern;
-
-const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
 fn view(account: &Account) -> AccountView<'_> {
     AccountView {
         account,
         in_flight: 0,
         last_used: Timestamp::from_seconds(0),
-        rest: None,
+        standing: Standing::Open,
         probed: false,
+        headroom: 1_000,
+        closed: None,
+        plan: Plan::Has,
     }
 }
 
@@ -22,7 +25,9 @@ fn demand() -> Demand<'static> {
         service: Service::Claude,
         model: "claude-opus-4-8",
         pool: Pool::Shared,
+        client: "",
         pinned: None,
+        hold: Hold::Soft,
         tried: &[],
     }
 }
@@ -45,15 +50,15 @@ fn priority_then_load_by_weight_then_least_recently_used() {
         AccountView { last_used: Timestamp::from_seconds(9), ..view(&a) },
         AccountView { last_used: Timestamp::from_seconds(5), ..view(&b) },
     ];
-    assert_eq!(served(choose(&pool, &demand(), NOW)), Some(2));
+    assert_eq!(served(choose(&pool, &demand())), Some(2));
 
     c.weight = 4;
     let pool = [AccountView { in_flight: 1, ..view(&b) }, AccountView { in_flight: 3, ..view(&c) }];
-    assert_eq!(served(choose(&pool, &demand(), NOW)), Some(3));
+    assert_eq!(served(choose(&pool, &demand())), Some(3));
 
     a.priority = 1;
     let pool = [view(&b), AccountView { in_flight: 9, ..view(&a) }];
-    assert_eq!(served(choose(&pool, &demand(), NOW)), Some(1));
+    assert_eq!(served(choose(&pool, &demand())), Some(1));
 }
 
 #[test]
@@ -62,13 +67,14 @@ fn a_pin_wins_while_its_account_is_able_and_waits_for_a_slot() {
     b.priority = 99;
     b.concurrency_max = Some(1);
     let want = Demand { pinned: Some(b.id), ..demand() };
-    assert_eq!(served(choose(&[view(&a), view(&b)], &want, NOW)), Some(2));
+    assert_eq!(served(choose(&[view(&a), view(&b)], &want)), Some(2));
 
     let full = AccountView { in_flight: 1, ..view(&b) };
-    assert_eq!(choose(&[view(&a), full], &want, NOW), Ok(Choice::AwaitPinned(b.id)));
+    assert_eq!(choose(&[view(&a), full], &want), Ok(Choice::AwaitPinned(b.id)));
 
-    let resting = AccountView { rest: Some(rest(1_010, RestCause::RateLimited)), ..view(&b) };
-    assert_eq!(served(choose(&[view(&a), resting], &want, NOW)), Some(1));
+    let resting =
+        AccountView { standing: Standing::Rests(rest(1_010, RestCause::RateLimited)), ..view(&b) };
+    assert_eq!(served(choose(&[view(&a), resting], &want)), Some(1));
 }
 
 #[test]
@@ -78,78 +84,210 @@ fn reserved_accounts_serve_only_bound_keys() {
     b.sharing = Sharing::Reserved;
     b.groups = vec![GroupId(7)];
     let pool = [view(&a), view(&b)];
-    assert_eq!(choose(&pool, &demand(), NOW), Err(NoCapacity::NoAccount));
+    assert_eq!(choose(&pool, &demand()), Err(NoCapacity::NoAccount));
     let bound = |target| Demand { pool: Pool::Bound(target), ..demand() };
-    assert_eq!(served(choose(&pool, &bound(BindingTarget::Account(a.id)), NOW)), Some(1));
-    assert_eq!(served(choose(&pool, &bound(BindingTarget::Group(GroupId(7))), NOW)), Some(2));
+    assert_eq!(served(choose(&pool, &bound(BindingTarget::Account(a.id)))), Some(1));
+    assert_eq!(served(choose(&pool, &bound(BindingTarget::Group(GroupId(7))))), Some(2));
 }
 
 #[test]
 fn a_refusal_says_why() {
     let mut a = account(1);
-    assert_eq!(choose(&[], &demand(), NOW), Err(NoCapacity::NoAccount));
+    assert_eq!(choose(&[], &demand()), Err(NoCapacity::NoAccount));
 
     let want = Demand { tried: &[AccountId(1)], ..demand() };
-    assert_eq!(choose(&[view(&a)], &want, NOW), Err(NoCapacity::NoneAble));
+    assert_eq!(choose(&[view(&a)], &want), Err(NoCapacity::NoneAble));
 
     let b = account(2);
     let pool = [
-        AccountView { rest: Some(rest(1_050, RestCause::Overloaded)), ..view(&a) },
-        AccountView { rest: Some(rest(1_020, RestCause::RateLimited)), ..view(&b) },
+        AccountView { standing: Standing::Rests(rest(1_050, RestCause::Overloaded)), ..view(&a) },
+        AccountView { standing: Standing::Rests(rest(1_020, RestCause::RateLimited)), ..view(&b) },
     ];
     let reopens_at = Timestamp::from_seconds(1_020);
-    assert_eq!(choose(&pool, &demand(), NOW), Err(NoCapacity::AllRest { reopens_at, cause: None }));
+    assert_eq!(
+        choose(&pool, &demand()),
+        Err(NoCapacity::AllRest { reopens_at, kind: RestKind::Fault })
+    );
 
     a.models = vec![ModelPattern::new("claude-sonnet-*")];
-    assert_eq!(choose(&[view(&a)], &demand(), NOW), Err(NoCapacity::NoModel));
+    assert_eq!(choose(&[view(&a)], &demand()), Err(NoCapacity::NoModel));
 
     a.models = Vec::new();
     a.concurrency_max = Some(2);
     let full = AccountView { in_flight: 2, ..view(&a) };
-    assert_eq!(choose(&[full], &demand(), NOW), Err(NoCapacity::AllBusy));
+    assert_eq!(choose(&[full], &demand()), Err(NoCapacity::AllBusy));
 }
 
 #[test]
 fn an_only_account_that_failed_is_tried_out_by_one_call_at_a_time() {
     let (a, b) = (account(1), account(2));
     let unstated = |seconds| Rest { stated: false, ..rest(seconds, RestCause::Failing) };
-    let first = AccountView { rest: Some(unstated(1_002)), ..view(&a) };
-    let second = AccountView { rest: Some(unstated(1_009)), ..view(&b) };
-    assert_eq!(choose(&[second, first], &demand(), NOW), Ok(Choice::Probe(a.id)));
+    let first = AccountView { standing: Standing::Rests(unstated(1_002)), ..view(&a) };
+    let second = AccountView { standing: Standing::Rests(unstated(1_009)), ..view(&b) };
+    assert_eq!(choose(&[second, first], &demand()), Ok(Choice::Probe(a.id)));
 
     let probed = AccountView { probed: true, ..first };
-    let refused = choose(&[second, probed], &demand(), NOW);
+    let refused = choose(&[second, probed], &demand());
     assert!(matches!(refused, Err(NoCapacity::AllRest { .. })), "{refused:?}");
 
-    let stated = AccountView { rest: Some(rest(1_060, RestCause::RateLimited)), ..view(&b) };
-    let refused = choose(&[first, stated], &demand(), NOW);
+    let stated =
+        AccountView { standing: Standing::Rests(rest(1_060, RestCause::RateLimited)), ..view(&b) };
+    let refused = choose(&[first, stated], &demand());
     assert!(matches!(refused, Err(NoCapacity::AllRest { .. })), "{refused:?}");
+}
+
+#[test]
+fn a_rest_that_is_over_is_left_by_one_call_at_a_time() {
+    let (a, b) = (account(1), account(2));
+    let trial = AccountView { standing: Standing::Trial, ..view(&a) };
+    assert_eq!(choose(&[trial, view(&b)], &demand()), Ok(Choice::Probe(a.id)));
+    let probed = AccountView { probed: true, ..trial };
+    assert_eq!(served(choose(&[probed, view(&b)], &demand())), Some(2));
+    assert_eq!(choose(&[probed], &demand()), Err(NoCapacity::AllBusy), "its result is awaited");
+    let resting =
+        AccountView { standing: Standing::Rests(rest(1_050, RestCause::RateLimited)), ..view(&b) };
+    assert_eq!(choose(&[trial, resting], &demand()), Ok(Choice::Probe(a.id)));
+    assert_eq!(choose(&[probed, resting], &demand()), Err(NoCapacity::AllBusy));
+}
+
+#[test]
+fn headroom_decides_between_equals_by_the_percent() {
+    let (a, b) = (account(1), account(2));
+    let pool = [
+        AccountView { headroom: 400, last_used: Timestamp::from_seconds(1), ..view(&a) },
+        AccountView { headroom: 700, last_used: Timestamp::from_seconds(9), ..view(&b) },
+    ];
+    assert_eq!(served(choose(&pool, &demand())), Some(2));
+    let near = [AccountView { headroom: 707, ..pool[0] }, pool[1]];
+    assert_eq!(served(choose(&near, &demand())), Some(1), "the least recently used");
+    let busy = [pool[0], AccountView { in_flight: 1, ..pool[1] }];
+    assert_eq!(served(choose(&busy, &demand())), Some(1), "load goes first");
+}
+
+#[test]
+fn what_only_a_person_can_change_is_not_tried() {
+    let a = account(1);
+    for closed in [Closed::SignedOut, Closed::Ended] {
+        let view = AccountView { closed: Some(closed), ..view(&a) };
+        assert_eq!(choose(&[view], &demand()), Err(NoCapacity::NoneAble));
+        let trial = AccountView { standing: Standing::Trial, ..view };
+        assert_eq!(choose(&[trial], &demand()), Err(NoCapacity::NoneAble));
+    }
+}
+
+#[test]
+fn other_clients_go_to_other_accounts_and_are_told_if_there_is_none() {
+    let (mut a, b) = (account(1), account(2));
+    a.kind = AccountKind::ClaudeOauth;
+    a.priority = 1;
+    let claude_code = Demand { client: "claude_code", ..demand() };
+    assert_eq!(served(choose(&[view(&a), view(&b)], &claude_code)), Some(1));
+    assert_eq!(served(choose(&[view(&a), view(&b)], &demand())), Some(2));
+    assert_eq!(choose(&[view(&a)], &demand()), Err(NoCapacity::WrongClient));
+    a.clients = crate::account::ClientRule::Any;
+    assert_eq!(served(choose(&[view(&a)], &demand())), Some(1));
+}
+
+#[test]
+fn a_plan_without_the_model_does_not_serve_it() {
+    let a = account(1);
+    let lacks = AccountView { plan: Plan::Lacks, ..view(&a) };
+    assert_eq!(choose(&[lacks], &demand()), Err(NoCapacity::NoModel));
+}
+
+#[test]
+fn a_hard_hold_lets_no_other_account_serve() {
+    let (a, b) = (account(1), account(2));
+    let want = Demand { pinned: Some(b.id), hold: Hold::Hard, ..demand() };
+    assert_eq!(served(choose(&[view(&a), view(&b)], &want)), Some(2));
+    let limited = Standing::Rests(rest(1_050, RestCause::RateLimited));
+    let resting = AccountView { standing: limited, ..view(&b) };
+    let reopens_at = Timestamp::from_seconds(1_050);
+    let refused = Err(NoCapacity::AllRest { reopens_at, kind: RestKind::Limit });
+    assert_eq!(choose(&[view(&a), resting], &want), refused);
+    let unpinned = Demand { pinned: None, ..want };
+    assert_eq!(served(choose(&[view(&a), resting], &unpinned)), Some(1));
+}
+
+#[test]
+fn limits_of_providers_and_operators_are_told_as_limits() {
+    let (a, b) = (account(1), account(2));
+    let pool = [
+        AccountView { standing: Standing::Rests(rest(1_050, RestCause::WindowMark)), ..view(&a) },
+        AccountView { standing: Standing::Rests(rest(1_020, RestCause::RateLimited)), ..view(&b) },
+    ];
+    let reopens_at = Timestamp::from_seconds(1_020);
+    let refused = Err(NoCapacity::AllRest { reopens_at, kind: RestKind::Limit });
+    assert_eq!(choose(&pool, &demand()), refused);
+}
+
+/// What is drawn for an account: switch, standing, calls in flight, what closes it, whether it is
+/// being tried out.
+type Drawn = (bool, u8, u32, bool, bool);
+
+fn standing(drawn: u8) -> Standing {
+    match drawn {
+        0 => Standing::Open,
+        1 => Standing::Trial,
+        _ => Standing::Rests(Rest {
+            until: Timestamp::from_seconds(1_000 + i64::from(drawn)),
+            cause: RestCause::Failing,
+            stated: drawn % 2 == 0,
+        }),
+    }
 }
 
 proptest! {
     #[test]
     fn a_closed_account_is_never_chosen(
-        states in prop::collection::vec((any::<bool>(), 0_i64..2_000, 0_u32..4, any::<bool>()), 1..8),
+        states in prop::collection::vec(any::<Drawn>(), 1..8),
+        kinds in prop::collection::vec(0_u8..6, 8),
         pinned in prop::option::of(0_i64..8),
+        hard: bool,
     ) {
         let accounts: Vec<Account> = (0..).zip(&states)
-            .map(|(id, (enabled, _, _, _))| Account {
+            .map(|(id, (enabled, ..))| Account {
                 enabled: *enabled, concurrency_max: Some(2), ..account(id)
             })
             .collect();
-        let pool: Vec<AccountView<'_>> = accounts.iter().zip(&states)
-            .map(|(account, (_, until, in_flight, resting))| AccountView {
-                in_flight: *in_flight,
-                rest: resting.then(|| rest(*until, RestCause::Failing)),
+        let pool: Vec<AccountView<'_>> = accounts.iter().zip(&states).zip(&kinds)
+            .map(|((account, (_, _, in_flight, closed, probed)), kind)| AccountView {
+                in_flight: *in_flight % 4,
+                standing: standing(*kind),
+                closed: closed.then_some(Closed::SignedOut),
+                probed: *probed,
                 ..view(account)
             })
             .collect();
         let tried = [AccountId(0)];
-        let want = Demand { pinned: pinned.map(AccountId), tried: &tried, ..demand() };
-        if let Ok(Choice::Serve(id)) = choose(&pool, &want, NOW) {
-            let chosen = pool.iter().find(|view| view.account.id == id).expect("of the pool");
-            prop_assert!(chosen.account.enabled && chosen.in_flight < 2 && id != AccountId(0));
-            prop_assert!(chosen.rest.is_none_or(|rest| rest.until <= NOW));
+        let hold = if hard { Hold::Hard } else { Hold::Soft };
+        let want = Demand { pinned: pinned.map(AccountId), hold, tried: &tried, ..demand() };
+        let find = |id| pool.iter().find(|view| view.account.id == id).expect("of the pool");
+        match choose(&pool, &want) {
+            Ok(Choice::Serve(id)) => {
+                let chosen = find(id);
+                prop_assert!(chosen.is_on() && chosen.in_flight < 2 && id != AccountId(0));
+                prop_assert_eq!(chosen.standing, Standing::Open);
+            }
+            Ok(Choice::Probe(id)) => {
+                let chosen = find(id);
+                prop_assert!(chosen.is_on() && chosen.in_flight < 2 && id != AccountId(0));
+                prop_assert!(!chosen.probed);
+                let all_rest = open(&pool, &want).next().is_none();
+                let may = match chosen.standing {
+                    Standing::Trial => true,
+                    Standing::Rests(rest) => all_rest && !rest.stated,
+                    Standing::Open => false,
+                };
+                prop_assert!(may);
+            }
+            Ok(Choice::AwaitPinned(id)) => prop_assert!(find(id).is_on() && find(id).is_open()),
+            Err(_) => {}
+        }
+        if let (Some(id), true) = (want.pinned, hard)
+            && let Ok(Choice::Serve(chosen) | Choice::Probe(chosen)) = choose(&pool, &want)
+        {
+            prop_assert_eq!(chosen, id);
         }
     }
 }

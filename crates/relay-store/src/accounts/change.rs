@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use relay_core::account::{ExtraHeader, KeyHeader, Sharing};
+use relay_core::account::{ClientRule, ExtraHeader, KeyHeader, OauthSettings, Sharing};
 use relay_core::clock::Timestamp;
+use relay_core::credential::Credential;
 use relay_core::id::AccountId;
 use relay_core::model::{ModelMapping, ModelPattern};
-use relay_core::secret::Secret;
+use relay_core::money::Money;
+use relay_core::proxy::Proxy;
+use relay_core::quota::StopAt;
+use sqlx::SqliteConnection;
 
-use super::row;
+use super::{row, sealed};
 use crate::changes::{Op, Subject, note};
 use crate::columns::{json, word};
 use crate::error::{StoreError, taken};
@@ -47,8 +51,21 @@ pub struct AccountChange {
     pub unary: Option<Duration>,
     /// Between two bytes of a streamed answer; zero is the relay's own deadline.
     pub idle: Option<Duration>,
-    /// The API key, or what the kind signs in by.
-    pub secret: Option<Secret>,
+    /// The proxy that all its traffic goes through; `Some(None)` is the direct way.
+    pub proxy: Option<Option<Proxy>>,
+    /// Which clients it serves.
+    pub clients: Option<ClientRule>,
+    /// Where it is signed in to.
+    pub oauth: Option<OauthSettings>,
+    /// At how much of a quota window it rests.
+    pub stop_at: Option<StopAt>,
+    /// What its calls may cost in a day; zero lifts the limit.
+    pub daily_cost_max: Option<Money>,
+    /// When the subscription ends; `Some(None)` is never. People are warned of another ending anew.
+    pub ends_at: Option<Option<Timestamp>>,
+    /// What it signs in by; of the sort that its kind signs in by. It ends a sign-out, and nothing
+    /// is known any more of whose it is.
+    pub credential: Option<Credential>,
 }
 
 impl Store {
@@ -59,8 +76,28 @@ impl Store {
         change: &AccountChange,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let headers = change.extra_headers.as_deref();
         let mut edit = self.edit().await?;
+        if !self.change_serving(&mut edit, id, change, now).await? {
+            return Ok(false);
+        }
+        self.change_bounds(&mut edit, id, change).await?;
+        if let Some(credential) = &change.credential {
+            self.sign_in(&mut edit, id, credential).await?;
+        }
+        note(&mut edit, (Subject::Account, Op::Changed), id.0, now).await?;
+        edit.commit().await?;
+        Ok(true)
+    }
+
+    /// Changes what is asked of an account and how it is reached.
+    async fn change_serving(
+        &self,
+        connection: &mut SqliteConnection,
+        id: AccountId,
+        change: &AccountChange,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let headers = change.extra_headers.as_deref();
         let done = sqlx::query(
             "update accounts set
                  name = coalesce($2, name),
@@ -78,9 +115,7 @@ impl Store {
                  first_byte_millis = coalesce($14, first_byte_millis),
                  unary_millis = coalesce($15, unary_millis),
                  idle_millis = coalesce($16, idle_millis),
-                 sealed_secret = coalesce($17, sealed_secret),
-                 secret_tail = coalesce($18, secret_tail),
-                 updated_at = $19
+                 updated_at = $17
              where id = $1 and removed_at is null",
         )
         .bind(id.0)
@@ -95,21 +130,47 @@ impl Store {
         .bind(change.sharing.map(word))
         .bind(change.models.as_ref().map(json))
         .bind(change.model_map.as_ref().map(json))
-        .bind(headers.map(|headers| row::seal_headers(&self.vault, id, headers)))
+        .bind(headers.map(|headers| sealed::seal_headers(&self.vault, id, headers)))
         .bind(change.first_byte.map(|deadline| row::millis(Some(deadline))))
         .bind(change.unary.map(|deadline| row::millis(Some(deadline))))
         .bind(change.idle.map(|deadline| row::millis(Some(deadline))))
-        .bind(change.secret.as_ref().map(|secret| row::seal_secret(&self.vault, id, secret)))
-        .bind(change.secret.as_ref().map(Secret::last_four))
         .bind(now.as_millis())
-        .execute(&mut *edit)
+        .execute(connection)
         .await
         .map_err(|error| taken(error, change.name.as_deref().unwrap_or_default()))?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        note(&mut edit, (Subject::Account, Op::Changed), id.0, now).await?;
-        edit.commit().await?;
-        Ok(true)
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Changes whom an account serves, how far, and through which proxy.
+    async fn change_bounds(
+        &self,
+        connection: &mut SqliteConnection,
+        id: AccountId,
+        change: &AccountChange,
+    ) -> Result<(), StoreError> {
+        let proxy = change.proxy.as_ref().map(Option::as_ref);
+        sqlx::query(
+            "update accounts set
+                 sealed_proxy = coalesce($2, sealed_proxy),
+                 clients = coalesce($3, clients),
+                 oauth = coalesce($4, oauth),
+                 stop_at = coalesce($5, stop_at),
+                 daily_cost_nanos = coalesce($6, daily_cost_nanos),
+                 warned_of =
+                     case when $7 = 1 and ends_at is distinct from $8 then null else warned_of end,
+                 ends_at = case when $7 = 1 then $8 else ends_at end
+             where id = $1 and removed_at is null",
+        )
+        .bind(id.0)
+        .bind(proxy.map(|proxy| sealed::seal_proxy(&self.vault, id, proxy)))
+        .bind(change.clients.map(word))
+        .bind(change.oauth.as_ref().map(json))
+        .bind(change.stop_at.as_ref().map(json))
+        .bind(change.daily_cost_max.map(Money::as_nanos))
+        .bind(i64::from(change.ends_at.is_some()))
+        .bind(change.ends_at.flatten().map(Timestamp::as_millis))
+        .execute(connection)
+        .await?;
+        Ok(())
     }
 }

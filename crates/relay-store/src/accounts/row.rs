@@ -1,25 +1,27 @@
-//! How an account stands in its row: order of columns, sealed parts, zero for what is not set.
+//! How an account stands in its row: order of columns, zero for what is not set.
 
 use std::time::Duration;
 
-use relay_core::account::{Account, AccountKind, Deadlines, ExtraHeader};
+use relay_core::account::{Account, AccountKind, Deadlines};
+use relay_core::credential::SignedOut;
 use relay_core::id::AccountId;
-use relay_core::secret::Secret;
+use relay_core::money::Money;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::StoredAccount;
-use crate::columns::{Columns, json};
+use super::{StoredAccount, sealed};
+use crate::columns::Columns;
 use crate::error::StoreError;
 use crate::vault::Vault;
-use crate::vault_keys::open_text;
 
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select id, name, note, kind, base_url, key_header, enabled, priority, weight, ",
-            "concurrency_max, sharing, models, model_map, sealed_headers, first_byte_millis, ",
-            "unary_millis, idle_millis, created_at, sealed_secret, secret_tail, updated_at ",
+            "concurrency_max, sharing, models, model_map, sealed_headers, sealed_proxy, clients, ",
+            "oauth, stop_at, daily_cost_nanos, ends_at, first_byte_millis, unary_millis, ",
+            "idle_millis, created_at, sealed_secret, credential_version, secret_tail, ",
+            "signed_out_at, signed_out_cause, identity, warned_of, updated_at ",
             "from accounts where removed_at is null ",
             $rest
         )
@@ -63,7 +65,13 @@ fn read(row: &SqliteRow, vault: &Vault) -> Result<StoredAccount, StoreError> {
         sharing: columns.word("sharing of an account")?,
         models: columns.list("list of an account's models")?,
         model_map: columns.list("model map of an account")?,
-        extra_headers: open_headers(vault, id, columns.take()?)?,
+        extra_headers: sealed::open_headers(vault, id, columns.take()?)?,
+        proxy: sealed::open_proxy(vault, id, columns.take()?)?,
+        clients: columns.word("rule of an account's clients")?,
+        oauth: columns.parsed("sign-in setting of an account")?,
+        stop_at: columns.parsed("quota mark of an account")?,
+        daily_cost_max: Some(Money::from_nanos(columns.take()?)).filter(|it| *it != Money::ZERO),
+        ends_at: columns.optional_at()?,
         deadlines: Deadlines {
             first_byte: duration(columns.number()?),
             unary: duration(columns.number()?),
@@ -73,11 +81,25 @@ fn read(row: &SqliteRow, vault: &Vault) -> Result<StoredAccount, StoreError> {
         created_at: columns.at()?,
     };
     Ok(StoredAccount {
+        credential: sealed::open_credential(vault, &account, columns.take()?)?,
         account,
-        secret: open_text(vault, &secret_place(id), columns.take()?)?,
+        credential_version: columns.take()?,
         secret_tail: columns.string()?,
+        signed_out: signed_out(&mut columns)?,
+        identity: columns.optional_parsed("identity of an account")?,
+        warned_of: columns.optional_at()?,
         updated_at: columns.at()?,
     })
+}
+
+fn signed_out(columns: &mut Columns<'_>) -> Result<Option<SignedOut>, StoreError> {
+    let at = columns.optional_at()?;
+    let cause = columns.optional_word("cause of a sign-out")?;
+    match (at, cause) {
+        (None, None) => Ok(None),
+        (Some(at), Some(cause)) => Ok(Some(SignedOut { at, cause })),
+        _ => Err(StoreError::Stored("sign-out of an account")),
+    }
 }
 
 /// A deadline as it is stored: 0 is none of its own.
@@ -88,30 +110,4 @@ pub(super) fn millis(deadline: Option<Duration>) -> i64 {
 
 fn duration(millis: u64) -> Option<Duration> {
     (millis != 0).then(|| Duration::from_millis(millis))
-}
-
-pub(super) fn seal_secret(vault: &Vault, id: AccountId, secret: &Secret) -> Vec<u8> {
-    vault.seal(&secret_place(id), secret.expose().as_bytes())
-}
-
-/// Seals the operator's headers: as often as not one of them is a credential.
-pub(super) fn seal_headers(vault: &Vault, id: AccountId, headers: &[ExtraHeader]) -> Vec<u8> {
-    vault.seal(&headers_place(id), json(headers).as_bytes())
-}
-
-fn open_headers(
-    vault: &Vault,
-    id: AccountId,
-    sealed: &[u8],
-) -> Result<Vec<ExtraHeader>, StoreError> {
-    let opened = vault.open(&headers_place(id), sealed)?;
-    serde_json::from_slice(&opened).map_err(|_| StoreError::Stored("header of an account"))
-}
-
-fn secret_place(id: AccountId) -> String {
-    format!("accounts.secret:{id}")
-}
-
-fn headers_place(id: AccountId) -> String {
-    format!("accounts.headers:{id}")
 }

@@ -3,11 +3,13 @@
 mod accounts;
 mod changes;
 mod contention;
+mod credentials;
 mod ingest;
 mod keys;
 mod opening;
 mod operation;
 mod reports;
+mod take_over;
 
 use std::path::PathBuf;
 
@@ -44,6 +46,15 @@ impl Scratch {
     /// The database file.
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.path().join("crs.db")
+    }
+
+    /// Runs a statement as some other program would.
+    pub(crate) async fn run(&self, statement: &'static str) {
+        use sqlx::{ConnectOptions, Connection};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path());
+        let mut connection = options.connect().await.expect("a connection");
+        sqlx::query(statement).execute(&mut connection).await.expect("it runs");
+        connection.close().await.expect("it closes");
     }
 
     /// The same database as another process would open it.

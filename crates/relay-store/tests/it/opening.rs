@@ -88,24 +88,15 @@ async fn only_open_makes_a_database() {
 async fn a_newer_schema_and_a_foreign_database_are_refused_in_words() {
     let scratch = Scratch::new().await;
     scratch.store.close().await;
-    run(&scratch, "insert into schema_versions values (9999, 'later', 0)").await;
+    scratch.run("insert into schema_versions values (9999, 'later', 0)").await;
     let before = contents(&scratch);
     let refused = Store::open(&scratch.path(), &master(), START).await.expect_err("refused");
     assert!(refused.to_string().contains("newer release"), "{refused}");
     assert_eq!(contents(&scratch), before);
 
-    run(&scratch, "drop table schema_versions").await;
+    scratch.run("drop table schema_versions").await;
     let refused = Store::open(&scratch.path(), &master(), START).await.expect_err("refused");
     assert!(matches!(refused, StoreError::Foreign { .. }), "{refused:?}");
-}
-
-/// Runs a statement as some other program would.
-async fn run(scratch: &Scratch, statement: &'static str) {
-    use sqlx::{ConnectOptions, Connection};
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(scratch.path());
-    let mut connection = options.connect().await.expect("a connection");
-    sqlx::query(statement).execute(&mut connection).await.expect("it runs");
-    connection.close().await.expect("it closes");
 }
 
 #[tokio::test]

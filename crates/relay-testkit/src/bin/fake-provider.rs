@@ -22,6 +22,14 @@ Speaks Anthropic Messages on 127.0.0.1. In the text of the last message of the u
   [[error-event [N]]]    an error event after N events of the stream
 GET /__requests and GET /__served tell what was seen and served; POST /__reset forgets it.
 
+Signing in, once one of these was asked for; bodies are JSON:
+  POST /__issue {owner, lifetime_ms}   a login's first tokens, as `crs account add` reads them
+  POST /__issue {owner, setup: true}   a login that is one long-lived token
+  POST /__agree {owner, url}           agrees in the browser; answers {pasted: CODE#STATE}
+  POST /__refreshing {owner, do}       do: lose-next, refuse, fail, well, revoke-access
+  GET  /__refreshes                    {refreshes: [...], reused}
+Tokens are refreshed, and codes exchanged, at POST /v1/oauth/token.
+
 --fast: canned answers at the least cost; only [[paced COUNT MS]] and GET /__served.
 ";
 

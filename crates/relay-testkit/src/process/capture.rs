@@ -41,11 +41,24 @@ impl Capture {
         port_in(&said, prefix)
     }
 
+    /// Waits for a whole line with `text`; `None` if the output was closed without one.
+    pub(super) async fn line_with(&self, text: &str) -> Option<String> {
+        let mut said = self.said.clone();
+        let said = said.wait_for(|said| line_in(said, text).is_some()).await.ok()?;
+        line_in(&said, text)
+    }
+
     /// Waits until the output was closed and read to its end.
     pub(super) async fn until_closed(&self) {
         let mut said = self.said.clone();
         while said.changed().await.is_ok() {}
     }
+}
+
+fn line_in(said: &[u8], text: &str) -> Option<String> {
+    let said = String::from_utf8_lossy(said);
+    let mut lines = said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    lines.find(|line| line.contains(text)).map(str::to_owned)
 }
 
 fn port_in(said: &[u8], prefix: &str) -> Option<u16> {

@@ -41,7 +41,8 @@ async fn serve_requests(socket: &mut TcpStream, state: &State) -> io::Result<The
     let (reader, mut writer) = socket.split();
     let mut inbound = Inbound::new(reader);
     while let Some(head) = inbound.head().await? {
-        let seen = read_request(head, &mut inbound, &mut writer).await?;
+        let mut seen = read_request(head, &mut inbound, &mut writer).await?;
+        seen.owner = state.issuer.owner_of(&seen);
         let wants_close = seen.header("connection").eq_ignore_ascii_case("close");
         let then = match inspect::answer(&seen, state) {
             Some(answer) => {
@@ -84,20 +85,30 @@ async fn answer<R: AsyncRead + Unpin>(
 ) -> Then {
     let in_flight = state.log.begin(seen.clone());
     let ask = Ask::read(&seen.body);
-    let answer = state
-        .scripted(&seen)
-        .unwrap_or_else(|| decide::usual(&seen, ask.as_ref().map_err(|mistake| *mistake)));
+    let (answer, ticket) = match state.scripted(&seen) {
+        Some(answer) => (answer, None),
+        None => state
+            .issuer
+            .answer(&seen, &state.time, inbound.peer_left())
+            .await
+            .unwrap_or_else(|| (decide::usual(&seen, ask.as_ref().map_err(|lack| *lack)), None)),
+    };
+    let answer = answer.given_at(state.time.now());
     let mut plan = Plan::new(&answer, ask.as_ref().ok(), state.next_serial());
     if seen.method == "HEAD" {
         plan.drop_body();
     }
     let mut progress = Progress::default();
     let then = deliver(&plan, inbound, writer, &mut progress).await;
+    if let Some(ticket) = ticket.filter(|_| !progress.complete) {
+        ticket.undelivered();
+    }
     in_flight.end(Served {
         call: seen.call(),
         nonce: ask.as_ref().ok().and_then(Ask::nonce),
         path: seen.path().to_owned(),
         api_key: seen.api_key.clone(),
+        owner: seen.owner.clone(),
         model: ask.map(|ask| ask.model).unwrap_or_default(),
         status: plan.status,
         usage: plan.usage,

@@ -26,6 +26,11 @@ pub struct SeenRequest {
     pub at: Timestamp,
     /// The credential, of `x-api-key` or `authorization: Bearer`; empty if there is none.
     pub api_key: String,
+    /// Whose issued access token it carries (see [`crate::FakeProvider::issues`]), good or not;
+    /// empty if it carries none.
+    pub owner: String,
+    /// The names in its `anthropic-beta` headers, in order.
+    pub beta: Vec<String>,
 }
 
 impl SeenRequest {
@@ -34,10 +39,18 @@ impl SeenRequest {
         let method = words.next().unwrap_or_default();
         let path_and_query = words.next().unwrap_or_default();
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
-        let bearer = || header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let bearer = || header("authorization").and_then(bearer_of);
         let api_key = header("x-api-key").or_else(bearer).unwrap_or_default().to_owned();
-        let at = SystemClock.now();
-        Self { method, path_and_query, headers: head.headers, body, at, api_key }
+        let beta = head.headers.get_all("anthropic-beta").iter();
+        let beta = beta.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        let beta = beta.map(|name| name.trim().to_owned()).collect();
+        let (owner, at) = (String::new(), SystemClock.now());
+        Self { method, path_and_query, headers: head.headers, body, at, api_key, owner, beta }
+    }
+
+    /// The token of `authorization: Bearer`, if it has one.
+    pub(super) fn bearer(&self) -> Option<&str> {
+        bearer_of(self.header("authorization"))
     }
 
     /// The path without its query.
@@ -82,8 +95,13 @@ impl SeenRequest {
         json!({
             "method": self.method, "path_and_query": self.path_and_query, "headers": headers,
             "body": body, "at": self.at.as_millis(), "api_key": self.api_key,
+            "owner": self.owner, "beta": self.beta,
         })
     }
+}
+
+fn bearer_of(authorization: &str) -> Option<&str> {
+    authorization.strip_prefix("Bearer ")
 }
 
 /// How one request was answered.
@@ -97,6 +115,8 @@ pub struct Served {
     pub path: String,
     /// The credential of the request.
     pub api_key: String,
+    /// Whose issued access token the request carried; empty if it carried none.
+    pub owner: String,
     /// The model that was asked for.
     pub model: String,
     /// The status of the answer.
@@ -126,7 +146,7 @@ impl Served {
     pub(super) fn to_json(&self) -> Value {
         json!({
             "call": self.call, "nonce": self.nonce, "path": self.path, "api_key": self.api_key,
-            "model": self.model, "status": self.status, "usage": self.usage_json(),
+            "owner": self.owner, "model": self.model, "status": self.status, "usage": self.usage_json(),
             "delivered_whole": self.delivered_whole, "events_sent": self.events_sent,
             "bytes_sent": self.bytes_sent, "cancelled_by_peer": self.cancelled_by_peer,
         })

@@ -3,7 +3,9 @@
 mod answers;
 mod faults;
 mod log;
+mod oauth;
 mod process;
+mod proxies;
 mod shapes;
 
 use relay_testkit::{Client, FakeProvider, MessagesBody, Received, messages_body};

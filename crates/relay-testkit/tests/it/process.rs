@@ -18,7 +18,14 @@ serve)
     echo "listening on http://127.0.0.1:4321"
     while :; do sleep 0.01; done ;;
 key) echo '{"id":"key_1","name":"n","key":"made-up"}' ;;
-account) echo "{\"secret\":\"$(cat)\",\"args\":\"$*\"}" ;;
+account)
+    test "$2" = login && {
+        echo "open https://sign-in.test/authorize?state=$3"
+        read -r code
+        echo "typed $code"
+        exit 0
+    }
+    echo "{\"secret\":\"$(cat)\",\"args\":\"$*\"}" ;;
 *) echo "unknown command" >&2; exit 2 ;;
 esac
 "#;
@@ -73,4 +80,23 @@ async fn commands_run_on_the_same_data_directory() {
     assert_eq!(relay.add_key("n").await, "made-up");
     let wrong = relay.crs(&["nonsense"], "").await;
     assert_eq!((wrong.status.code(), wrong.stderr.as_str()), (Some(2), "unknown command\n"));
+}
+
+#[tokio::test]
+async fn accounts_that_sign_in_are_added_and_commands_that_ask_are_answered() {
+    let dir = TempDir::new().unwrap();
+    let relay = RelayProcess::builder(stand_in(&dir)).start().await;
+    let (base, token) = ("http://127.0.0.1:9", "http://127.0.0.1:9/token");
+    let added = relay.add_oauth_account("a", base, token, "tokens", &["--priority", "3"]).await;
+    assert_eq!(added.json()["secret"], "tokens");
+    let arguments = added.json()["args"].to_string();
+    assert!(arguments.contains("--kind claude-oauth --base-url http://127.0.0.1:9 --token-url"));
+    assert!(arguments.contains("/token --secret-stdin --json --priority 3"), "{arguments}");
+
+    let mut login = relay.run_interactive(&["account", "login", "a"]);
+    assert_eq!(login.address().await, "https://sign-in.test/authorize?state=a");
+    login.types("code#a").await;
+    assert_eq!(login.line_with("typed").await, "typed code#a");
+    let output = login.end().await;
+    assert!(output.status.success() && output.stdout.ends_with("code#a\n"), "{output:?}");
 }

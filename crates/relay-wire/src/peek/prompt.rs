@@ -31,6 +31,9 @@ impl Part {
 #[derive(Debug, Default)]
 pub(super) struct Prompt {
     parts: [PartSize; Part::COUNT],
+    /// Whether what is read now is the input of a tool, where any name can stand.
+    in_tool_input: bool,
+    names_file: bool,
 }
 
 /// The size of one part.
@@ -83,10 +86,27 @@ impl Prompt {
             }
             return scanner.skip();
         }
+        if part == Part::Messages && !self.in_tool_input {
+            match key.inner() {
+                b"input" => {
+                    self.in_tool_input = true;
+                    let counted = self.count(scanner, part);
+                    self.in_tool_input = false;
+                    return counted;
+                }
+                b"file_id" => self.names_file |= scanner.kind()? == Kind::String,
+                _ => {}
+            }
+        }
         if part == Part::Tools {
             self.parts[part as usize].text.add_text(key.inner());
         }
         self.count(scanner, part)
+    }
+
+    /// Whether a message names a file that was uploaded to an account.
+    pub(super) const fn names_file(&self) -> bool {
+        self.names_file
     }
 
     /// The tokens of the whole prompt.

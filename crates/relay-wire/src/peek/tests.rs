@@ -205,3 +205,23 @@ proptest! {
         let _ = messages(&body);
     }
 }
+
+#[test]
+fn what_only_one_account_has_is_seen_where_it_stands_and_nowhere_else() {
+    let bound = |rest: &str| {
+        let body = format!(r#"{{"model":"m",{rest}}}"#);
+        messages(body.as_bytes()).expect("a request").names_account_state
+    };
+    let message =
+        |content: &str| format!(r#""messages":[{{"role":"user","content":[{content}]}}]"#);
+    assert!(bound(r#""container":"container_1""#));
+    assert!(bound(r#""container":{"id":"container_1","skills":[]}"#));
+    assert!(bound(&message(r#"{"type":"document","source":{"type":"file","file_id":"file_1"}}"#)));
+    assert!(bound(&message(r#"{"type":"container_upload","file_id":"file_1"}"#)));
+    assert!(!bound(r#""container":null"#));
+    assert!(!bound(r#""container":{"skills":[{"id":1}]}"#));
+    assert!(!bound(&message(r#"{"type":"text","text":"\"file_id\": \"file_1\""}"#)));
+    let tool = r#"{"type":"tool_use","id":"t","name":"n","input":{"file_id":"file_1"}}"#;
+    assert!(!bound(&message(tool)));
+    assert!(bound(&message(&format!(r#"{tool},{{"type":"x","file_id":"file_1"}}"#))));
+}

@@ -7,12 +7,16 @@ use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
-use relay_core::account::Account;
+use relay_core::account::{Account, AccountKind};
+use relay_core::event::Event;
+use relay_core::health::RestCause;
 use relay_core::key::{BindingTarget, Pool};
-use relay_upstream::fault::{Blame, Fault, Refused, judge, status_of_kind};
+use relay_core::model::ModelFamily;
+use relay_core::secret::Secret;
+use relay_upstream::fault::{Blame, ClientStanding, Fault, Refused, judge, status_of_kind};
 use relay_upstream::headers::{self, LimitHeaders};
 use relay_upstream::target::target;
-use relay_upstream::{auth, profile};
+use relay_upstream::{auth, profile, quota};
 use relay_wire::anthropic::error::{self as wire_error, ErrorBody};
 use relay_wire::anthropic::meter::{Meter, Phase};
 use relay_wire::splice;
@@ -22,8 +26,10 @@ use tokio::time::{Instant, timeout_at};
 use super::Call;
 use super::upstream_body::{BodyFault, UpstreamBody};
 use crate::app::App;
+use crate::client_id::CLAUDE_CODE;
 use crate::config::CallSettings;
 use crate::roster::Member;
+use crate::tokens;
 
 /// The largest event of a stream.
 pub(super) const EVENT_BYTES_MAX: usize = 16 << 20;
@@ -78,6 +84,32 @@ pub(super) struct WholeReply {
     pub(super) body: Bytes,
 }
 
+/// An attempt that came to nothing.
+pub(super) struct Failed {
+    /// Why.
+    pub(super) fault: Fault,
+    /// What the upstream answered, if it is whole: the client gets it where the call is the cause.
+    pub(super) answer: Option<WholeReply>,
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self { fault, answer: None }
+    }
+}
+
+/// How long an attempt may take to its first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// As long as was set.
+    Usual,
+    /// Not long: it tries out an account, and another could answer.
+    Short,
+}
+
+/// To the first byte of a stream that tries out an account while another could answer.
+const TRIAL_FIRST_BYTE: Duration = Duration::from_secs(15);
+
 /// The deadlines of one attempt: the account's own, else the relay's.
 struct Deadlines {
     head: Duration,
@@ -86,10 +118,14 @@ struct Deadlines {
 }
 
 impl Deadlines {
-    fn of(account: &Account, settings: &CallSettings, streamed: bool) -> Self {
+    fn of(account: &Account, settings: &CallSettings, streamed: bool, patience: Patience) -> Self {
         let own = account.deadlines;
         let unary = own.unary.unwrap_or(settings.unary_deadline);
         let first = own.first_byte.unwrap_or(settings.first_byte_deadline);
+        let first = match patience {
+            Patience::Usual => first,
+            Patience::Short => first.min(TRIAL_FIRST_BYTE),
+        };
         Self {
             head: if streamed { first } else { unary },
             unary,
@@ -100,44 +136,156 @@ impl Deadlines {
 
 /// How long a stream of this account may pause.
 pub(super) fn idle_deadline(account: &Account, settings: &CallSettings) -> Duration {
-    Deadlines::of(account, settings, true).idle
+    Deadlines::of(account, settings, true, Patience::Usual).idle
 }
 
 /// Sends the call to an account. Content of the answer has not been passed on when this returns.
+///
+/// An access token that is refused is refreshed once, and the call is sent again with the new one.
 pub(super) async fn attempt(
-    app: &App,
+    app: &Arc<App>,
     call: &Call,
     member: &Arc<Member>,
-    body: Bytes,
+    (body, patience): (Bytes, Patience),
     meter: &mut Meter,
-) -> Result<Reply, Fault> {
-    let begun = Instant::now();
-    let deadlines = Deadlines::of(&member.account, &app.settings.calls, call.streamed);
-    let request = request(call, member, body).map_err(|word| unsendable(app, word))?;
-    let sent = timeout_at(begun + deadlines.head, app.client.send(request)).await;
-    let response = match sent {
-        Err(_) => return Err(Fault::timeout("first_byte_timeout")),
-        Ok(Err(broken)) => return Err(Fault::of_connection(&broken)),
-        Ok(Ok(response)) => response,
-    };
-    let shown = headers::response(response.headers(), limit_headers(call, member));
-    let (head, incoming) = response.into_parts();
-    let body =
-        UpstreamBody::new(&head.headers, incoming).map_err(|_| Fault::broken("unknown_packing"))?;
-    if !head.status.is_success() {
-        return refusal(app, head.status, &head.headers, shown, body).await;
+) -> Result<Reply, Failed> {
+    let secret = tokens::secret(app, member).await?;
+    let try_with = Try { app, call, member, patience };
+    let again = member.account.kind.is_oauth().then(|| body.clone());
+    let outcome = try_with.send(&secret, body, meter).await;
+    match (outcome, again) {
+        (Err(failed), Some(body)) if failed.fault.status == Some(401) => {
+            let fresh = tokens::refreshed(app, member, Some(&secret)).await.map_err(|_| failed)?;
+            *meter = Meter::default();
+            try_with.send(&fresh, body, meter).await
+        }
+        (outcome, _) => outcome,
     }
-    if is_event_stream(&head.headers) {
-        read_to_content(app, &head.headers, shown, body, meter, deadlines.idle).await
-    } else {
-        let body = read_whole(body, begun + deadlines.unary, ANSWER_BYTES_MAX).await?;
-        Ok(Reply::Whole(WholeReply { status: head.status, headers: shown, body }))
+}
+
+/// What one request is made from.
+struct Try<'a> {
+    app: &'a Arc<App>,
+    call: &'a Call,
+    member: &'a Arc<Member>,
+    patience: Patience,
+}
+
+impl Try<'_> {
+    async fn send(&self, secret: &Secret, body: Bytes, meter: &mut Meter) -> Result<Reply, Failed> {
+        let Self { app, call, member, patience } = *self;
+        let begun = Instant::now();
+        let settings = &app.settings.calls;
+        let deadlines = Deadlines::of(&member.account, settings, call.streamed, patience);
+        let request = request(call, member, secret, body).map_err(|word| unsendable(app, word))?;
+        let sent = timeout_at(begun + deadlines.head, member.client.send(request)).await;
+        let response = match sent {
+            Err(_) => return Err(Fault::timeout("first_byte_timeout").into()),
+            Ok(Err(broken)) => return Err(Fault::of_connection(&broken).into()),
+            Ok(Ok(response)) => response,
+        };
+        note_windows(app, member, &call.model_family, response.headers());
+        let shown = headers::response(response.headers(), limit_headers(call, member));
+        let (head, incoming) = response.into_parts();
+        let body = UpstreamBody::new(&head.headers, incoming)
+            .map_err(|_| Fault::broken("unknown_packing"))?;
+        if !head.status.is_success() {
+            return self.refusal(head.status, &head.headers, shown, body).await;
+        }
+        if is_event_stream(&head.headers) {
+            self.read_to_content(&head.headers, shown, body, meter, deadlines.idle).await
+        } else {
+            let body = read_whole(body, begun + deadlines.unary, ANSWER_BYTES_MAX).await?;
+            Ok(Reply::Whole(WholeReply { status: head.status, headers: shown, body }))
+        }
+    }
+
+    /// Whether the provider accepts the client on this account.
+    fn client(&self) -> ClientStanding {
+        let account = &self.member.account;
+        if account.kind == AccountKind::ClaudeOauth && self.call.client != CLAUDE_CODE {
+            ClientStanding::Doubtful
+        } else {
+            ClientStanding::Accepted
+        }
+    }
+
+    /// Reads a refusal and judges whose fault it is.
+    async fn refusal(
+        &self,
+        status: StatusCode,
+        upstream: &HeaderMap,
+        shown: HeaderMap,
+        body: UpstreamBody,
+    ) -> Result<Reply, Failed> {
+        let deadline = Instant::now() + REFUSAL_WITHIN;
+        // A refusal is judged by its status even if its body does not arrive.
+        let body = read_whole(body, deadline, REFUSAL_BYTES_MAX).await.unwrap_or_default();
+        let said = wire_error::parse(&body);
+        let message = said.as_ref().map_or("", |error| &error.message);
+        let blame = self.judge(status.as_u16(), message, upstream);
+        let answer = WholeReply { status, headers: shown, body };
+        match blame {
+            Blame::Account(fault) => Err(Failed { fault, answer: Some(answer) }),
+            Blame::Caller => Ok(Reply::Whole(answer)),
+        }
+    }
+
+    fn judge(&self, status: u16, message: &str, headers: &HeaderMap) -> Blame {
+        let refused = Refused { status, message, headers, client: self.client() };
+        judge(&refused, self.app.now())
+    }
+
+    /// Reads a stream until its first content, its end, or as much as is held back.
+    async fn read_to_content(
+        &self,
+        upstream: &HeaderMap,
+        shown: HeaderMap,
+        mut body: UpstreamBody,
+        meter: &mut Meter,
+        idle: Duration,
+    ) -> Result<Reply, Failed> {
+        let mut framer = SseFramer::new(EVENT_BYTES_MAX);
+        let mut held = Vec::new();
+        let mut held_bytes = 0;
+        loop {
+            let chunk = match timeout_at(Instant::now() + idle, body.chunk()).await {
+                Err(_) => return Err(Fault::timeout("stream_idle").into()),
+                Ok(None) => return Err(Fault::broken("cut_before_content").into()),
+                Ok(Some(Err(fault))) => return Err(Fault::broken(word(fault)).into()),
+                Ok(Some(Ok(chunk))) => chunk,
+            };
+            let batch = framer.push(chunk).map_err(|_| Fault::broken("event_too_large"))?;
+            let progress = observe(meter, &batch);
+            if let Progress::GaveUp(error) = &progress {
+                // Nothing was passed on yet: whose fault it is decides whether this is.
+                let status = status_of_kind(&error.kind);
+                if let Blame::Account(fault) = self.judge(status, &error.message, upstream) {
+                    return Err(fault.into());
+                }
+            }
+            held_bytes += batch.raw().len();
+            if !batch.raw().is_empty() {
+                held.push(batch.raw());
+            }
+            let ended = matches!(progress, Progress::Whole | Progress::GaveUp(_));
+            if ended || matches!(progress, Progress::Content) || held_bytes > HELD_BACK_MAX {
+                return Ok(Reply::Stream(StreamHead {
+                    headers: shown,
+                    held,
+                    framer,
+                    body,
+                    progress,
+                }));
+            }
+        }
     }
 }
 
 fn request(
     call: &Call,
     member: &Member,
+    secret: &Secret,
     body: Bytes,
 ) -> Result<Request<Full<Bytes>>, &'static str> {
     let account = &member.account;
@@ -148,7 +296,7 @@ fn request(
     *request.uri_mut() = uri;
     let speaks = profile::profile(account.kind).speaks;
     *request.headers_mut() = headers::request(speaks, &call.headers, &account.extra_headers);
-    auth::authenticate(request.headers_mut(), account, &member.secret).map_err(|_| "bad_secret")?;
+    auth::authenticate(request.headers_mut(), account, secret).map_err(|_| "bad_secret")?;
     Ok(request)
 }
 
@@ -159,6 +307,18 @@ fn mapped(call: &Call, account: &Account, body: Bytes) -> Bytes {
             splice::replace(&body, call.model_span.clone(), splice::json_string(model).as_bytes())
         }
         _ => body,
+    }
+}
+
+/// Takes note of the quota windows that an answer tells of.
+fn note_windows(app: &App, member: &Member, family: &ModelFamily, headers: &HeaderMap) {
+    let now = app.now();
+    let windows = quota::anthropic(headers, now);
+    let stop_at = member.account.stop_at;
+    if let Some(stopped) = member.shared.notes.windows(windows, stop_at, family, now) {
+        let (account, until, cause) = (member.account.id, stopped.until, RestCause::WindowMark);
+        tracing::warn!(account = %member.account.name, window = %stopped.window, "an account rests: the operator's mark is reached");
+        app.outbox.emit(Event::AccountRested { account, until, cause }, now);
     }
 }
 
@@ -183,26 +343,6 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.get(..EVENT_STREAM.len()))
         .is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM))
-}
-
-/// Reads a refusal and judges whose fault it is.
-async fn refusal(
-    app: &App,
-    status: StatusCode,
-    upstream: &HeaderMap,
-    shown: HeaderMap,
-    body: UpstreamBody,
-) -> Result<Reply, Fault> {
-    let deadline = Instant::now() + REFUSAL_WITHIN;
-    // A refusal is judged by its status even if its body does not arrive.
-    let body = read_whole(body, deadline, REFUSAL_BYTES_MAX).await.unwrap_or_default();
-    let said = wire_error::parse(&body);
-    let message = said.as_ref().map_or("", |error| &error.message);
-    let refused = Refused { status: status.as_u16(), message, headers: upstream };
-    match judge(&refused, app.now()) {
-        Blame::Account(fault) => Err(fault),
-        Blame::Caller => Ok(Reply::Whole(WholeReply { status, headers: shown, body })),
-    }
 }
 
 async fn read_whole(
@@ -231,46 +371,6 @@ async fn read_whole(
         }
     }
     Ok(whole.unwrap_or_else(|| joined.freeze()))
-}
-
-/// Reads a stream until its first content, its end, or as much as is held back.
-async fn read_to_content(
-    app: &App,
-    upstream: &HeaderMap,
-    shown: HeaderMap,
-    mut body: UpstreamBody,
-    meter: &mut Meter,
-    idle: Duration,
-) -> Result<Reply, Fault> {
-    let mut framer = SseFramer::new(EVENT_BYTES_MAX);
-    let mut held = Vec::new();
-    let mut held_bytes = 0;
-    loop {
-        let chunk = match timeout_at(Instant::now() + idle, body.chunk()).await {
-            Err(_) => return Err(Fault::timeout("stream_idle")),
-            Ok(None) => return Err(Fault::broken("cut_before_content")),
-            Ok(Some(Err(fault))) => return Err(Fault::broken(word(fault))),
-            Ok(Some(Ok(chunk))) => chunk,
-        };
-        let batch = framer.push(chunk).map_err(|_| Fault::broken("event_too_large"))?;
-        let progress = observe(meter, &batch);
-        if let Progress::GaveUp(error) = &progress {
-            // Nothing was passed on yet: whose fault it is decides whether this is.
-            let status = status_of_kind(&error.kind);
-            let refused = Refused { status, message: &error.message, headers: upstream };
-            if let Blame::Account(fault) = judge(&refused, app.now()) {
-                return Err(fault);
-            }
-        }
-        held_bytes += batch.raw().len();
-        if !batch.raw().is_empty() {
-            held.push(batch.raw());
-        }
-        let ended = matches!(progress, Progress::Whole | Progress::GaveUp(_));
-        if ended || matches!(progress, Progress::Content) || held_bytes > HELD_BACK_MAX {
-            return Ok(Reply::Stream(StreamHead { headers: shown, held, framer, body, progress }));
-        }
-    }
 }
 
 /// How far a stream has come with a batch of events.

@@ -9,17 +9,18 @@ use http::StatusCode;
 use relay_core::account::Account;
 use relay_core::clock::Timestamp;
 use relay_core::event::Event;
-use relay_core::health::{Noted, RestCause};
+use relay_core::health::{RestCause, Standing};
 use relay_core::id::AccountId;
-use relay_core::usage::{Attempt, Exactness, OpenAttempt, Outcome, TokenUsage};
+use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome, TokenUsage};
 use relay_store::journal::{Entry, Position};
 use relay_store::slots::Slot;
 use relay_upstream::fault::Fault;
 use relay_wire::anthropic::meter::{Meter, Metered};
 use tokio::time::Instant;
 
+use super::doubt::Doubt;
 use super::{Call, Endpoint};
-use crate::app::{App, random};
+use crate::app::App;
 use crate::failure::{Busy, Failure};
 use crate::roster::{Member, Probe};
 
@@ -201,28 +202,15 @@ impl Ledger {
         self.call.endpoint == Endpoint::Messages || limits
     }
 
-    /// Ends the attempt for a fault of its account, which rests for it.
-    pub(super) fn fault(&mut self, fault: &Fault) {
-        let Some(current) = self.current.take() else { return };
+    /// Ends the attempt for a fault. What it says of the account is in doubt until that is dropped.
+    pub(super) fn fault(&mut self, fault: &Fault) -> Doubt {
+        let Some(mut current) = self.current.take() else { return Doubt::none() };
         self.upstream_time += current.started.elapsed();
-        let now = self.app.now();
-        let [jitter] = random();
-        let account = current.member.account.id;
-        let rest = self.is_evidence(fault).then(|| {
-            let Noted { rest, is_new } = current.member.shared.rest(&fault.evidence, now, jitter);
-            if is_new {
-                let event = Event::AccountRested { account, until: rest.until, cause: rest.cause };
-                self.app.outbox.emit(event, now);
-            }
-            rest
-        });
         tracing::warn!(
             call = %self.call.id,
             account = %current.member.account.name,
             fault = fault.word,
             status = fault.status,
-            rests_ms = rest.map(|rest| millis(rest.until.since(now))),
-            stated = rest.map(|rest| rest.stated),
             "an attempt failed"
         );
         self.meter = Meter::default();
@@ -232,6 +220,12 @@ impl Ledger {
             maybe_billed: fault.maybe_billed,
             ..self.attempt_of(&current)
         });
+        if !self.is_evidence(fault) {
+            return Doubt::none();
+        }
+        let (probe, sent) = (current.probe.take(), current.sent);
+        let call = (self.call.id, self.call.model_family.clone());
+        Doubt::new(self.app.clone(), current.member, call, (fault.clone(), sent), probe)
     }
 
     /// Takes note that the account answers: its rests are over and the conversation stays with it.
@@ -244,7 +238,8 @@ impl Ledger {
         let account = current.member.account.id;
         // The account is found able or not by now, however long the answer takes.
         current.probe = None;
-        if current.member.shared.answered(&self.call.model_family, current.sent) {
+        current.member.host.answered(&self.call.model_family, current.sent);
+        if current.member.shared.notes.answered(&self.call.model_family, current.sent) {
             self.app.outbox.emit(Event::AccountRecovered { account }, now);
         }
         // A count of tokens leaves no prompt in a provider's cache.
@@ -289,6 +284,22 @@ impl Ledger {
         self.settle_metered(end, unstated(Exactness::Exact))
     }
 
+    /// Adds the call to what its account spent on the day on which it came.
+    fn spend(&self, record: &CallRecord) {
+        let Some(member) = self.app.roster.find(record.account) else { return };
+        let day = self.app.calendar.day(record.at);
+        let before = member.money(day);
+        member.shared.spend(record.cost, day);
+        if let (Standing::Open, Standing::Rests(rest)) = (before, member.money(day)) {
+            let event = Event::AccountRested {
+                account: record.account,
+                until: rest.until,
+                cause: rest.cause,
+            };
+            self.app.outbox.emit(event, self.app.now());
+        }
+    }
+
     /// Settles at `metered`. The record stands in the journal when this returns.
     pub(super) fn settle_metered(&mut self, end: End, metered: Metered) -> Option<Position> {
         if self.state != State::Open {
@@ -306,6 +317,7 @@ impl Ledger {
         self.state = State::Recorded;
         let record = self.record(account, end, metered);
         self.log(&record);
+        self.spend(&record);
         self.app.bookkeeping.settle(&self.app.journal, record)
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use relay_core::clock::Timestamp;
+use relay_core::health::Standing;
 use relay_core::id::AccountId;
-use relay_core::schedule::{AccountView, Choice, Demand, NoCapacity, choose, open};
+use relay_core::schedule::{AccountView, Choice, Demand, Hold, NoCapacity, choose, open};
 use relay_store::slots::Slot;
 use tokio::time::{Instant, sleep_until};
 
@@ -47,10 +47,7 @@ pub(super) async fn pick(
     loop {
         let members = app.roster.snapshot();
         let found = |id: AccountId| members.iter().find(|member| member.account.id == id);
-        let choice = {
-            let now = app.now();
-            choose(&views(&members, call, now), &demand(call, pinned, tried), now)
-        };
+        let choice = { choose(&views(app, &members, call), &demand(call, pinned, tried)) };
         match choice {
             Ok(Choice::Serve(id)) => {
                 let taken = found(id).and_then(|member| take_now(member, keep_pin, None));
@@ -60,17 +57,24 @@ pub(super) async fn pick(
             }
             Ok(Choice::AwaitPinned(id)) => {
                 let own = found(id).cloned().into_iter().collect();
-                if let Some((member, slot)) =
-                    take_one_of(app, call, tried, own, PINNED_SLOT_WAIT).await
+                let wait = match call.hold {
+                    Hold::Soft => PINNED_SLOT_WAIT,
+                    Hold::Hard => ANY_SLOT_WAIT,
+                };
+                if let Some((member, slot, probe)) = take_one_of(app, call, tried, own, wait).await
                 {
-                    return Ok(Picked { member, slot, probe: None, keep_pin: KeepPin::No });
+                    return Ok(Picked { member, slot, probe, keep_pin: KeepPin::No });
+                }
+                if call.hold == Hold::Hard {
+                    return Err(NoCapacity::AllBusy);
                 }
                 (pinned, keep_pin) = (None, KeepPin::Yes);
             }
             Ok(Choice::Probe(id)) => {
-                let probe = found(id).and_then(|member| Some((member, member.shared.try_probe()?)));
-                let taken =
-                    probe.and_then(|(member, probe)| take_now(member, keep_pin, Some(probe)));
+                let taken = found(id).and_then(|member| {
+                    let probe = member.try_probe(&call.model_family, app.now())?;
+                    take_now(member, keep_pin, Some(probe))
+                });
                 if let Some(picked) = taken {
                     return Ok(picked);
                 }
@@ -78,8 +82,10 @@ pub(super) async fn pick(
             Err(NoCapacity::AllBusy) if Instant::now() < patience => {
                 let look = Instant::now() + SLOT_LOOK;
                 let all = open_members(app, call, tried);
-                if let Some((member, slot)) = take_one_of(app, call, tried, all, SLOT_LOOK).await {
-                    return Ok(Picked { member, slot, probe: None, keep_pin });
+                if let Some((member, slot, probe)) =
+                    take_one_of(app, call, tried, all, SLOT_LOOK).await
+                {
+                    return Ok(Picked { member, slot, probe, keep_pin });
                 }
                 // Where too many wait already, this one is turned away at once.
                 sleep_until(look).await;
@@ -89,16 +95,33 @@ pub(super) async fn pick(
     }
 }
 
-fn views<'a>(members: &'a [Arc<Member>], call: &Call, now: Timestamp) -> Vec<AccountView<'a>> {
-    members.iter().map(|member| member.view(&call.model_family, now)).collect()
+/// The accounts as a call sees them now.
+pub(super) fn views<'a>(
+    app: &App,
+    members: &'a [Arc<Member>],
+    call: &Call,
+) -> Vec<AccountView<'a>> {
+    members.iter().map(|member| view_of(app, member, call)).collect()
 }
 
-fn demand<'a>(call: &'a Call, pinned: Option<AccountId>, tried: &'a [AccountId]) -> Demand<'a> {
+fn view_of<'a>(app: &App, member: &'a Member, call: &Call) -> AccountView<'a> {
+    let now = app.now();
+    member.view(&call.model, &call.model_family, now, app.calendar.day(now))
+}
+
+/// What a call needs.
+pub(super) fn demand<'a>(
+    call: &'a Call,
+    pinned: Option<AccountId>,
+    tried: &'a [AccountId],
+) -> Demand<'a> {
     Demand {
         service: call.service,
         model: &call.model,
+        client: call.client,
         pool: call.holder.key.pool(call.service),
         pinned,
+        hold: call.hold,
         tried,
     }
 }
@@ -113,10 +136,10 @@ fn lacks_model(app: &App, call: &Call, pinned: Option<AccountId>) -> bool {
 }
 
 /// The accounts that could serve the call now, if only they had a slot for it.
-fn open_members(app: &App, call: &Call, tried: &[AccountId]) -> Vec<Arc<Member>> {
-    let (members, now) = (app.roster.snapshot(), app.now());
-    let (views, want) = (views(&members, call, now), demand(call, None, tried));
-    let ids: Vec<AccountId> = open(&views, &want, now).map(|view| view.account.id).collect();
+pub(super) fn open_members(app: &App, call: &Call, tried: &[AccountId]) -> Vec<Arc<Member>> {
+    let members = app.roster.snapshot();
+    let (views, want) = (views(app, &members, call), demand(call, None, tried));
+    let ids: Vec<AccountId> = open(&views, &want).map(|view| view.account.id).collect();
     members.iter().filter(|member| ids.contains(&member.account.id)).cloned().collect()
 }
 
@@ -134,7 +157,7 @@ async fn take_one_of(
     tried: &[AccountId],
     members: Vec<Arc<Member>>,
     patience: Duration,
-) -> Option<(Arc<Member>, Slot)> {
+) -> Option<(Arc<Member>, Slot, Option<Probe>)> {
     let take = async |member: Arc<Member>| {
         let slot = member.shared.slots.take(member.account.concurrency_max, patience).await?;
         Some((member, slot))
@@ -144,8 +167,13 @@ async fn take_one_of(
         let Some((member, slot)) = taken else { continue };
         let mut open = open_members(app, call, tried).into_iter();
         // It may have been edited meanwhile.
-        if let Some(member) = open.find(|open| open.account.id == member.account.id) {
-            return Some((member, slot));
+        let Some(member) = open.find(|open| open.account.id == member.account.id) else { continue };
+        let is_trial = view_of(app, &member, call).standing == Standing::Trial;
+        let probe = is_trial.then(|| member.try_probe(&call.model_family, app.now()));
+        // Of those that waited for an account in doubt, one tries it out.
+        match probe {
+            Some(None) => {}
+            probe => return Some((member, slot, probe.flatten())),
         }
     }
     None

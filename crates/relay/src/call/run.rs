@@ -1,19 +1,24 @@
 //! The one failover loop: attempts, until an account answers or none is left.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::StatusCode;
-use relay_core::health::RestCause;
+use relay_core::health::{RestCause, RestKind};
 use relay_core::id::AccountId;
 use relay_core::protocol::Family;
-use relay_core::schedule::{AccountView, Demand, NoCapacity, all_rest};
+use relay_core::schedule::{NoCapacity, all_rest};
 use relay_core::usage::Outcome;
 use relay_upstream::fault::Fault;
+use tokio::time::timeout;
 
-use super::attempt::{Reply, attempt};
+use super::attempt::{Failed, Patience, Reply, attempt};
+use super::doubt::Doubt;
 use super::ledger::{End, Ledger};
-use super::pick::{Picked, pick};
+use super::pick::{Picked, demand, open_members, pick, views};
 use super::{Call, CallBody};
+use crate::app::App;
 use crate::failure::{Failure, Recorded, Unserved};
 
 /// Tells a running call that nobody waits for its answer any more.
@@ -31,6 +36,10 @@ impl ClientLeft {
     }
 }
 
+/// How long a fault is held in doubt at most: whether a second account answers the same is mostly
+/// known sooner, and until then calls go on asking the first.
+const DOUBT_MAX: Duration = Duration::from_secs(1);
+
 /// Makes attempts until an account answers. Nothing has been passed on to the client when this
 /// returns, and an error is already settled.
 pub(super) async fn run(
@@ -40,6 +49,7 @@ pub(super) async fn run(
 ) -> Result<(Reply, Ledger), Unserved> {
     let mut tried: Vec<AccountId> = Vec::new();
     let mut last: Option<Fault> = None;
+    let mut doubt = Doubt::none();
     loop {
         let app = ledger.app().clone();
         let settings = &app.settings.calls;
@@ -49,34 +59,80 @@ pub(super) async fn run(
             number > settings.attempts_max || too_late || left.is_set()
         };
         if is_over(ledger.call()) {
+            drop(doubt);
             return Err(give_up(ledger, NoCapacity::NoneAble, last));
         }
-        let Picked { member, slot, probe, keep_pin } = match pick(&app, ledger.call(), &tried).await
-        {
+        let picked = match pick(&app, ledger.call(), &tried).await {
             // A pick may have to wait.
-            Ok(_) if is_over(ledger.call()) => {
-                return Err(give_up(ledger, NoCapacity::NoneAble, last));
-            }
-            Ok(picked) => picked,
-            Err(none) => return Err(give_up(ledger, none, last)),
+            Ok(_) if is_over(ledger.call()) || !app.may_try(number) => Err(NoCapacity::NoneAble),
+            picked => picked,
         };
-        let Some(bytes) = body.for_attempt(number == settings.attempts_max) else {
+        let Picked { member, slot, probe, keep_pin } = match picked {
+            Ok(picked) => picked,
+            Err(none) => {
+                drop(doubt);
+                return Err(give_up(ledger, none, last));
+            }
+        };
+        let is_last = number == settings.attempts_max;
+        let Some(bytes) = body.for_attempt(is_last) else {
             return Err(give_up(ledger, NoCapacity::NoneAble, last));
         };
         tried.push(member.account.id);
+        let patience = patience(&app, ledger.call(), &tried, probe.is_some() && !is_last);
         if let Err(failure) = ledger.begin(member.clone(), slot, probe) {
             return Err(end(ledger, failure));
         }
         let (call, meter) = ledger.parts();
-        match attempt(&app, call, &member, bytes, meter).await {
+        let attempt = attempt(&app, call, &member, (bytes, patience), meter);
+        match in_doubt_at_most(DOUBT_MAX, &mut doubt, attempt).await {
             Ok(reply) => {
                 ledger.account_answers(reply.status(), keep_pin);
                 return Ok((reply, ledger));
             }
-            Err(fault) => {
-                ledger.fault(&fault);
+            Err(Failed { fault, answer }) => {
+                let again = fault
+                    .trouble()
+                    .filter(|it| last.as_ref().and_then(Fault::trouble) == Some(*it));
+                let new = ledger.fault(&fault);
+                if again.is_some() {
+                    // Two accounts say the same of this call: it is the cause, and gets to know.
+                    doubt.withdraw();
+                    new.withdraw();
+                    return match answer {
+                        Some(answer) => Ok((Reply::Whole(answer), ledger)),
+                        None => Err(give_up(ledger, NoCapacity::NoneAble, Some(fault))),
+                    };
+                }
+                // What came before is confirmed; this is in doubt if the call can be its cause.
+                doubt = if fault.trouble().is_some() { new } else { Doubt::none() };
                 last = Some(fault);
             }
+        }
+    }
+}
+
+/// A trial is short where another account could answer instead.
+fn patience(app: &App, call: &Call, tried: &[AccountId], is_trial: bool) -> Patience {
+    if is_trial && !open_members(app, call, tried).is_empty() {
+        Patience::Short
+    } else {
+        Patience::Usual
+    }
+}
+
+/// Awaits `attempt`; a fault that is still in doubt after `span` is the account's.
+async fn in_doubt_at_most<T>(
+    span: Duration,
+    doubt: &mut Doubt,
+    attempt: impl Future<Output = T>,
+) -> T {
+    let mut attempt = pin!(attempt);
+    match timeout(span, attempt.as_mut()).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            drop(std::mem::replace(doubt, Doubt::none()));
+            attempt.await
         }
     }
 }
@@ -105,18 +161,9 @@ fn after(ledger: &Ledger, fault: &Fault) -> Failure {
     let (app, call) = (ledger.app(), ledger.call());
     let now = app.now();
     let members = app.roster.snapshot();
-    let views: Vec<AccountView<'_>> =
-        members.iter().map(|member| member.view(&call.model_family, now)).collect();
-    let want = Demand {
-        service: call.service,
-        model: &call.model,
-        pool: call.holder.key.pool(call.service),
-        pinned: None,
-        tried: &[],
-    };
-    let rest = all_rest(&views, &want, now);
+    let rest = all_rest(&views(app, &members, call), &demand(call, None, &[]));
     if let Some(reason) = rest
-        && matches!(reason, NoCapacity::AllRest { cause: Some(cause), .. } if is_limit(cause))
+        && matches!(reason, NoCapacity::AllRest { kind: RestKind::Limit | RestKind::Overload, .. })
     {
         return Failure::Capacity { reason, at: now };
     }
@@ -126,11 +173,6 @@ fn after(ledger: &Ledger, fault: &Fault) -> Failure {
     };
     let message = fault.said.clone().unwrap_or_else(|| told(fault.word).to_owned());
     Failure::Upstream { status: status(fault, call.family), message, retry_after }
-}
-
-/// Causes that have a status of their own when all accounts rest for them.
-const fn is_limit(cause: RestCause) -> bool {
-    matches!(cause, RestCause::RateLimited | RestCause::Overloaded)
 }
 
 fn status(fault: &Fault, family: Family) -> StatusCode {

@@ -162,12 +162,11 @@ impl Add {
         let fields = self.fields;
         let headers = fields.headers()?;
         let default_base_url = profile(self.kind).default_base_url;
+        let secret = self.secret.read_or_ask(&format!("secret of {}", self.name.trim()))?;
+        let credential = account::credential(self.kind, &secret, context.now)?;
+        let base_url = fields.base_url.clone().unwrap_or_else(|| default_base_url.to_owned());
         let new = NewAccount {
-            secret: self.secret.read_or_ask(&format!("secret of {}", self.name.trim()))?,
-            name: self.name,
             note: fields.note.clone().unwrap_or_default(),
-            kind: self.kind,
-            base_url: fields.base_url.clone().unwrap_or_else(|| default_base_url.to_owned()),
             key_header: fields.key_header.map_or(KeyHeader::Auto, KeyHeader::from),
             enabled: !self.disabled,
             priority: fields.priority.unwrap_or(50),
@@ -182,7 +181,7 @@ impl Add {
                 unary: fields.unary_timeout,
                 idle: fields.idle_timeout,
             },
-            groups: Vec::new(),
+            ..NewAccount::signed_in(&self.name, self.kind, &base_url, credential)
         };
         Ok(account::add(&context.store, new, &self.groups, context.now).await?)
     }
@@ -207,8 +206,9 @@ impl Set {
             first_byte: fields.first_byte_timeout,
             unary: fields.unary_timeout,
             idle: fields.idle_timeout,
-            secret: self.secret.read()?,
+            credential: self.secret.read()?.map(relay_core::credential::Credential::ApiKey),
             model_map: (self.no_map || !fields.map.is_empty()).then_some(fields.map),
+            ..AccountChange::default()
         };
         Ok(account::set(&context.store, &self.which.id_or_name, change, context.now).await?)
     }

@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use relay_core::id::{KeyId, SessionId};
 use relay_core::model::ModelFamily;
 use relay_core::protocol::Service;
+use relay_core::schedule::Hold;
 use relay_core::usage::TokenUsage;
 use relay_wire::peek::{self, MessagesPeek, SessionHint};
 use sha2::{Digest, Sha256};
@@ -51,6 +52,7 @@ pub(super) async fn serve(
         path: shown_path(head),
         query: head.uri.query().map(str::to_owned),
         session: session(&peek, head, holder.key.id),
+        hold: if peek.names_account_state { Hold::Hard } else { Hold::Soft },
         reserved: reserved(&peek),
         model_family: ModelFamily::of(&peek.model),
         model: peek.model,

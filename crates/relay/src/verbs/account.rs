@@ -6,12 +6,17 @@ mod probe;
 mod tests;
 mod view;
 
+use relay_core::account::AccountKind;
 use relay_core::clock::Timestamp;
+use relay_core::credential::Credential;
 use relay_core::event::Event;
 use relay_core::id::{AccountId, GroupId};
 use relay_core::key::BindingTarget;
+use relay_core::secret::Secret;
 use relay_store::Store;
 use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
+
+use relay_upstream::oauth;
 
 pub use self::check::header;
 pub use self::probe::{AccountTest, TEST_DEADLINE, Verdict, test};
@@ -19,6 +24,20 @@ pub use self::view::{AccountState, AccountView};
 use crate::live::LiveState;
 use crate::verbs::name::checked_name;
 use crate::verbs::{Thing, VerbError, group, key};
+
+/// What an account of that kind signs in by, from what an operator gave: an API key, or tokens as
+/// JSON.
+pub fn credential(
+    kind: AccountKind,
+    given: &Secret,
+    now: Timestamp,
+) -> Result<Credential, VerbError> {
+    if !kind.is_oauth() {
+        return Ok(Credential::ApiKey(given.clone()));
+    }
+    let tokens = oauth::read_given_tokens(given.expose(), now);
+    tokens.map(Credential::Tokens).map_err(|error| VerbError::Invalid(error.to_string()))
+}
 
 /// Adds an account to the named groups; those that do not exist are made.
 pub async fn add(

@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use relay_core::account::{AccountKind, KeyHeader, Sharing};
 use relay_core::clock::Timestamp;
+use relay_core::credential::Credential;
 use relay_core::id::{AccountId, CallId, KeyId};
 use relay_core::money::Money;
 use relay_core::usage::{CallRecord, Exactness, Outcome, TokenUsage};
@@ -158,7 +159,7 @@ async fn every_flag_of_an_account_arrives_and_can_be_changed() {
                 --first-byte-timeout 30s --unary-timeout 5m --idle-timeout 1h";
     site.add_account(more);
     let stored = site.store().await.find_account("a").await.expect("a query").expect("an account");
-    assert_eq!(stored.secret.expose(), UPSTREAM);
+    assert_eq!(stored.credential, Credential::ApiKey(UPSTREAM.into()));
     let account = stored.account;
     assert_eq!((account.kind, account.sharing), (AccountKind::ClaudeApi, Sharing::Reserved));
     assert_eq!((account.priority, account.weight, account.concurrency_max), (-5, 3, Some(2)));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use relay::watch;
+use relay_core::credential::Credential;
 use relay_core::money::Money;
 use relay_core::secret::Secret;
 use relay_store::accounts::AccountChange;
@@ -230,8 +231,8 @@ async fn a_new_credential_ends_the_rest_that_the_old_one_had() {
     assert_eq!(post(&relay).await.status, 200, "b answers");
     assert!(relay.rests("a").await, "a rests for its credential");
 
-    let secret = Some(Secret::new("upstream-fresh"));
-    change_account(&relay, "a", AccountChange { secret, ..AccountChange::default() }).await;
+    let credential = Some(Credential::ApiKey(Secret::new("upstream-fresh")));
+    change_account(&relay, "a", AccountChange { credential, ..AccountChange::default() }).await;
     within_a_second(async || !relay.rests("a").await).await;
     let other = messages_body("claude-sonnet-4-6", "another conversation");
     relay.client.post(MESSAGES, &[], other).await;

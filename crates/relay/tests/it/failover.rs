@@ -217,9 +217,9 @@ async fn at_most_three_accounts_are_asked() {
     let provider = FakeProvider::start().await;
     let accounts = ["a", "b", "c", "d"].map(|name| account(name, &provider));
     let relay = TestRelay::start(accounts, &[]).await;
-    provider.answers_always(refusal(500));
+    provider.answers_always(refusal(429));
     let answer = post(&relay, ask("hello", false)).await;
-    assert_eq!(answer.status, 500);
+    assert_eq!(answer.status, 429);
     assert_eq!(asked(&provider), ["a", "b", "c"]);
     let record = relay.only_record().await;
     assert_eq!((record.outcome, record.attempts.len()), (Outcome::Failed, 3));

@@ -205,7 +205,8 @@ impl TestRelay {
     /// Whether the account of that name rests.
     pub(crate) async fn rests(&self, name: &str) -> bool {
         let member = self.app.roster.find(self.account_id(name).await).expect("an account");
-        member.shared.account_rest(self.app.now()).is_some()
+        let (account, families) = member.shared.notes.rests(self.app.now());
+        account.is_some() || !families.is_empty()
     }
 
     /// The names of all events, in order, once one of that name has come to the database.

@@ -150,7 +150,7 @@ async fn a_client_that_leaves_after_refused_attempts_pays_nothing() {
     provider.answers_key("upstream-b", Answer::well().breaks(Fault::Hang, Moment::Deltas(1)));
     let mut holds_b = relay.client.stream(MESSAGES, &[], ask("hold b", true)).await;
     holds_b.until("text_delta").await.expect("content");
-    relay.app.roster.find(relay.account_id("a").await).expect("a").shared.reset();
+    relay.app.roster.find(relay.account_id("a").await).expect("a").reset();
 
     let client = relay.client.clone();
     let second = tokio::spawn(async move { client.post(MESSAGES, &[], ask("two", true)).await });

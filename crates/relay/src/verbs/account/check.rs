@@ -2,6 +2,7 @@
 
 use http::{HeaderName, HeaderValue};
 use relay_core::account::ExtraHeader;
+use relay_core::credential::Credential;
 use relay_core::model::ModelPattern;
 use relay_core::secret::Secret;
 use relay_store::accounts::{AccountChange, NewAccount};
@@ -19,7 +20,7 @@ pub(super) fn new_account(new: &mut NewAccount) -> Result<(), VerbError> {
     new.name = checked_name(&new.name)?;
     new.note = checked_note(&new.note)?;
     new.base_url = base_url(&new.base_url)?;
-    new.secret = secret(&new.secret)?;
+    new.credential = credential(&new.credential)?;
     new.concurrency_max = new.concurrency_max.filter(|max| *max > 0);
     weight(new.weight)?;
     models(&new.models)?;
@@ -31,7 +32,7 @@ pub(super) fn change(change: &mut AccountChange) -> Result<(), VerbError> {
     change.name = change.name.as_deref().map(checked_name).transpose()?;
     change.note = change.note.as_deref().map(checked_note).transpose()?;
     change.base_url = change.base_url.as_deref().map(base_url).transpose()?;
-    change.secret = change.secret.as_ref().map(secret).transpose()?;
+    change.credential = change.credential.as_ref().map(credential).transpose()?;
     weight(change.weight.unwrap_or(1))?;
     models(change.models.as_deref().unwrap_or_default())?;
     headers(change.extra_headers.as_deref().unwrap_or_default())
@@ -57,6 +58,18 @@ fn weight(weight: u32) -> Result<(), VerbError> {
         return Err(VerbError::Invalid("a weight is at least 1".into()));
     }
     Ok(())
+}
+
+/// What an account signs in by: all of it travels in headers.
+fn credential(credential: &Credential) -> Result<Credential, VerbError> {
+    match credential {
+        Credential::ApiKey(key) => secret(key).map(Credential::ApiKey),
+        Credential::Tokens(tokens) => {
+            secret(&tokens.access)?;
+            Ok(credential.clone())
+        }
+        Credential::Missing => Ok(Credential::Missing),
+    }
 }
 
 /// The secret without white space around it. It travels in a header, so it is printable ASCII.

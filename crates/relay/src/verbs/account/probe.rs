@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use http_body_util::Full;
+use relay_core::credential::Credential;
 use relay_core::id::AccountId;
 use relay_store::Store;
 use relay_store::accounts::StoredAccount;
@@ -91,7 +92,12 @@ fn request(stored: &StoredAccount) -> Result<Request<Full<Bytes>>, VerbError> {
     headers
         .entry(USER_AGENT)
         .or_insert(HeaderValue::from_static(concat!("crs/", env!("CARGO_PKG_VERSION"))));
-    authenticate(&mut headers, account, &stored.secret).map_err(|error| invalid(&error))?;
+    let secret = match &stored.credential {
+        Credential::ApiKey(key) => key.clone(),
+        Credential::Tokens(tokens) => tokens.access.clone(),
+        Credential::Missing => return Err(VerbError::Invalid("the account is signed out".into())),
+    };
+    authenticate(&mut headers, account, &secret).map_err(|error| invalid(&error))?;
     let mut request = Request::new(Full::default());
     *request.uri_mut() = address;
     *request.headers_mut() = headers;

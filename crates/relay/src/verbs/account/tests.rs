@@ -1,6 +1,7 @@
 //! Accounts on a real store.
 
 use relay_core::account::{ExtraHeader, Sharing};
+use relay_core::credential::Credential;
 use relay_core::health::RestCause;
 use relay_core::id::KeyId;
 use relay_core::secret::Secret;
@@ -65,7 +66,7 @@ async fn what_cannot_be_is_refused_and_nothing_is_made() {
         |new| new.name = "acct_1".into(),
         |new| new.base_url = "host.example".into(),
         |new| new.weight = 0,
-        |new| new.secret = Secret::new(" \n"),
+        |new| new.credential = Credential::ApiKey(Secret::new(" \n")),
         |new| {
             let value = "x".to_owned();
             new.extra_headers = vec![ExtraHeader { name: "host".into(), value }];

@@ -1,0 +1,174 @@
+//! Cool-downs of hosts: what several accounts meet at one address is not the accounts' fault.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::{Evidence, Lane, Noted, Rest, RestCause, Standing};
+use crate::clock::Timestamp;
+use crate::id::{AccountId, CallId};
+use crate::model::ModelFamily;
+
+/// How long a fault is evidence against the host.
+const EVIDENCE_KEPT: Duration = Duration::from_secs(10);
+
+/// Faults that are remembered for one family.
+const EVIDENCE_MAX: usize = 16;
+
+/// A fault that may be the host's.
+#[derive(Debug, Clone, Copy)]
+pub struct HostFault<'a> {
+    /// The account that met it.
+    pub account: AccountId,
+    /// The call that met it.
+    pub call: CallId,
+    /// The family of models that was asked for.
+    pub family: &'a ModelFamily,
+    /// What it says of the account.
+    pub evidence: &'a Evidence,
+}
+
+/// What the machine knows of a host that several accounts are reached at, by family of models.
+#[derive(Debug, Clone, Default)]
+pub struct HostHealth {
+    models: BTreeMap<ModelFamily, Host>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Host {
+    lane: Lane,
+    recent: VecDeque<Met>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Met {
+    account: AccountId,
+    call: CallId,
+    cause: RestCause,
+    at: Timestamp,
+}
+
+impl HostHealth {
+    /// Takes note of a fault. The host rests once two accounts met an overload, or faults of its
+    /// own in different calls, without an answer in between: one call that fails everywhere is the
+    /// cause itself. `jitter` is as for accounts.
+    pub fn fault(&mut self, fault: HostFault<'_>, now: Timestamp, jitter: u8) -> Option<Noted> {
+        let cause = fault.evidence.cause;
+        let is_of_hosts =
+            matches!(cause, RestCause::Overloaded | RestCause::Failing | RestCause::Unreachable);
+        if !is_of_hosts {
+            return None;
+        }
+        let host = self.models.entry(fault.family.clone()).or_default();
+        host.recent.retain(|met| met.at.plus(EVIDENCE_KEPT) > now);
+        if host.recent.len() == EVIDENCE_MAX {
+            host.recent.pop_front();
+        }
+        let met = Met { account: fault.account, call: fault.call, cause, at: now };
+        let confirms = |known: &Met| {
+            let overloads = known.cause == RestCause::Overloaded && cause == RestCause::Overloaded;
+            known.account != met.account && (overloads || known.call != met.call)
+        };
+        let confirmed = host.recent.iter().any(confirms);
+        host.recent.push_back(met);
+        confirmed.then(|| host.lane.fault(fault.evidence, now, jitter))
+    }
+
+    /// Takes note of an answer for `family` to a call that was sent at `sent`.
+    pub fn answered(&mut self, family: &ModelFamily, sent: Timestamp) {
+        let Some(host) = self.models.get_mut(family) else { return };
+        host.recent.retain(|met| met.at > sent);
+        if host.lane.fault_at <= sent {
+            host.lane = Lane::default();
+        }
+        if host.recent.is_empty() && host.lane.rest.is_none() {
+            self.models.remove(family);
+        }
+    }
+
+    /// Clears everything.
+    pub fn reset(&mut self) {
+        self.models.clear();
+    }
+
+    /// Its rests at `now`.
+    pub fn rests(&self, now: Timestamp) -> impl Iterator<Item = (&ModelFamily, Rest)> {
+        self.models
+            .iter()
+            .filter_map(move |(family, host)| Some((family, host.lane.standing(now).rest()?)))
+    }
+
+    /// Whether calls for `family` go to the host at `now`.
+    pub fn standing(&self, family: &ModelFamily, now: Timestamp) -> Standing {
+        self.models.get(family).map_or(Standing::Open, |host| host.lane.standing(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Scope;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000);
+
+    fn meet(host: &mut HostHealth, cause: RestCause, account: i64, call: u8) -> bool {
+        let family = ModelFamily::of("claude-opus-4-8");
+        let evidence = Evidence { cause, stated_reset: None, scope: Scope::Asked };
+        let call = CallId::new(NOW, [call; 10]);
+        let account = AccountId(account);
+        let fault = HostFault { account, call, family: &family, evidence: &evidence };
+        host.fault(fault, NOW, 0).is_some()
+    }
+
+    fn rests(host: &HostHealth, model: &str) -> bool {
+        host.standing(&ModelFamily::of(model), NOW).rest().is_some()
+    }
+
+    #[test]
+    fn one_account_says_nothing_of_its_host() {
+        let mut host = HostHealth::default();
+        for call in 0..5 {
+            assert!(!meet(&mut host, RestCause::Overloaded, 1, call));
+        }
+        assert!(!rests(&host, "claude-opus-4-8"));
+    }
+
+    #[test]
+    fn an_overload_that_two_accounts_meet_is_the_hosts_even_in_one_call() {
+        let mut host = HostHealth::default();
+        assert!(!meet(&mut host, RestCause::Overloaded, 1, 7));
+        assert!(meet(&mut host, RestCause::Overloaded, 2, 7));
+        assert!(rests(&host, "claude-opus-4-8"));
+        assert!(!rests(&host, "claude-sonnet-4-6"), "for the family that was asked for alone");
+    }
+
+    #[test]
+    fn errors_are_the_hosts_if_different_calls_meet_them() {
+        let mut host = HostHealth::default();
+        meet(&mut host, RestCause::Failing, 1, 7);
+        assert!(!meet(&mut host, RestCause::Failing, 2, 7), "the call may be the cause");
+        assert!(meet(&mut host, RestCause::Failing, 2, 8));
+    }
+
+    #[test]
+    fn what_is_the_accounts_is_not_the_hosts() {
+        let mut host = HostHealth::default();
+        meet(&mut host, RestCause::RateLimited, 1, 7);
+        assert!(!meet(&mut host, RestCause::RateLimited, 2, 8));
+        meet(&mut host, RestCause::Unauthorised, 1, 9);
+        assert!(!meet(&mut host, RestCause::Unauthorised, 2, 10));
+    }
+
+    #[test]
+    fn an_answer_ends_it_and_takes_the_evidence_along() {
+        let family = ModelFamily::of("claude-opus-4-8");
+        let mut host = HostHealth::default();
+        meet(&mut host, RestCause::Overloaded, 1, 7);
+        host.answered(&family, NOW);
+        assert!(!meet(&mut host, RestCause::Overloaded, 2, 8));
+        assert!(meet(&mut host, RestCause::Overloaded, 1, 9));
+        host.answered(&family, Timestamp::from_seconds(999));
+        assert!(rests(&host, "claude-opus-4-8"), "the answer was to an earlier call");
+        host.answered(&family, NOW);
+        assert!(!rests(&host, "claude-opus-4-8"));
+    }
+}

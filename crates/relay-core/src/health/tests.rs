@@ -1,0 +1,101 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn opus() -> ModelFamily {
+    ModelFamily::of("claude-opus-4-8")
+}
+
+fn evidence(cause: RestCause, stated_reset: Option<Timestamp>) -> Evidence {
+    Evidence { cause, stated_reset, scope: Scope::Account }
+}
+
+#[test]
+fn what_the_provider_states_is_taken() {
+    let mut health = Health::default();
+    let now = Timestamp::from_seconds(1_000);
+    let reset = Timestamp::from_seconds(1_017);
+    health.fault(&evidence(RestCause::RateLimited, Some(reset)), &opus(), now, 0);
+    assert_eq!(health.account_rest(now).map(|rest| rest.until), Some(reset));
+    assert_eq!(health.account_rest(reset), None);
+}
+
+#[test]
+fn an_unstated_rest_grows_with_faults_in_a_row_and_ends_with_an_answer() {
+    let mut health = Health::default();
+    let mut now = Timestamp::from_seconds(1_000);
+    let mut lengths = Vec::new();
+    for _ in 0..3 {
+        let rest = health.fault(&evidence(RestCause::Failing, None), &opus(), now, 0).rest;
+        lengths.push(rest.until.since(now).as_secs());
+        now = rest.until;
+    }
+    assert_eq!(lengths, [1, 2, 4]);
+    assert!(health.answered(&opus(), now));
+    let rest = health.fault(&evidence(RestCause::Failing, None), &opus(), now, 0).rest;
+    assert_eq!(rest.until.since(now).as_secs(), 1);
+}
+
+#[test]
+fn faults_of_calls_under_way_together_count_once() {
+    let mut health = Health::default();
+    let now = Timestamp::from_seconds(1_000);
+    for _ in 0..20 {
+        health.fault(&evidence(RestCause::Failing, None), &opus(), now, 0);
+    }
+    let rest = health.account_rest(now).expect("a rest");
+    assert!(rest.until.since(now) <= Duration::from_secs(2));
+}
+
+#[test]
+fn an_answer_to_a_call_that_was_sent_before_the_fault_ends_no_rest() {
+    let mut health = Health::default();
+    let sent = Timestamp::from_seconds(1_000);
+    let now = Timestamp::from_seconds(1_010);
+    health.fault(&evidence(RestCause::RateLimited, None), &opus(), now, 0);
+    assert!(!health.answered(&opus(), sent));
+    assert!(health.account_rest(now).is_some());
+    assert!(health.answered(&opus(), now));
+    assert_eq!(health.account_rest(now), None);
+}
+
+#[test]
+fn a_passing_fault_does_not_shorten_a_longer_rest() {
+    let mut health = Health::default();
+    let now = Timestamp::from_seconds(1_000);
+    let longer = health.fault(&evidence(RestCause::Condemned, None), &opus(), now, 0).rest;
+    health.fault(&evidence(RestCause::Failing, None), &opus(), now, 0);
+    assert_eq!(health.account_rest(now), Some(longer));
+    let stated = Timestamp::from_seconds(1_005);
+    health.fault(&evidence(RestCause::RateLimited, Some(stated)), &opus(), now, 0);
+    assert_eq!(health.account_rest(now).map(|rest| rest.until), Some(stated));
+}
+
+#[test]
+fn a_family_rests_alone() {
+    let mut health = Health::default();
+    let now = Timestamp::from_seconds(1_000);
+    let fault = Evidence {
+        scope: Scope::Models(opus()),
+        ..evidence(RestCause::RateLimited, Some(Timestamp::from_seconds(1_060)))
+    };
+    health.fault(&fault, &opus(), now, 0);
+    assert!(health.standing(&opus(), now).rest().is_some());
+    assert_eq!(health.standing(&ModelFamily::of("claude-sonnet-4-6"), now), Standing::Open);
+    health.reset();
+    assert_eq!(health.standing(&opus(), now), Standing::Open);
+}
+
+proptest! {
+    #[test]
+    fn a_stated_rest_never_outlives_its_evidence(reset in 0_i64..2_000_000, jitter: u8) {
+        let mut health = Health::default();
+        let now = Timestamp::from_seconds(1_000_000);
+        let reset = Timestamp::from_seconds(reset);
+        let rest = health.fault(&evidence(RestCause::RateLimited, Some(reset)), &opus(), now, jitter).rest;
+        prop_assert!(rest.until > now);
+        if rest.stated {
+            prop_assert!(rest.until <= reset && rest.until <= now.plus(STATED_REST_MAX));
+        }
+    }
+}

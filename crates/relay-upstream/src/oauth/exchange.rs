@@ -1,0 +1,178 @@
+//! What a token endpoint is asked, and what its answers mean.
+//!
+//! Refresh tokens are replaced with each use: of a request that was sent and whose answer was lost,
+//! nobody knows which token counts now. So every answer and every silence is one of the few things
+//! that [`TokenFault`] tells apart.
+
+use std::time::Duration;
+
+use relay_core::clock::Timestamp;
+use relay_core::credential::{Identity, Tokens};
+use relay_core::secret::Secret;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::request::{Answer, Said, Unanswered, post, retry_at, said, send};
+use super::{Endpoints, Flow, Granted, Pkce, SETUP_TOKEN_LIFE, TokenFault};
+use crate::client::Client;
+
+/// The longest life of a token that is believed.
+const LIFE_MAX: Duration = Duration::from_hours(10 * 365 * 24);
+
+/// Codes of OAuth that refuse for good (RFC 6749, section 5.2). The real endpoint says
+/// `{"error": "invalid_grant", "error_description": "Refresh token not found or invalid"}`, status
+/// 400. Its `invalid_request_error` ("Invalid request format") is none of them: it judges the
+/// request, not the token.
+const REFUSALS: [&str; 7] = [
+    "access_denied",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "invalid_scope",
+    "unauthorized_client",
+    "unsupported_grant_type",
+];
+
+/// Exchanges the code of a sign-in for tokens.
+///
+/// `pkce` has to be the one whose address gave the code.
+pub async fn exchange(
+    client: &Client,
+    endpoints: &Endpoints,
+    pkce: &Pkce,
+    code: &Secret,
+    now: Timestamp,
+) -> Result<Granted, TokenFault> {
+    let body = exchange_body(endpoints, pkce, code);
+    let answer = ask(client, &endpoints.token_url, &body).await?;
+    let state = Secret::new(pkce.state());
+    read(&answer, &[code, pkce.verifier(), &state], None, now)
+}
+
+/// Buys the next tokens with the refresh token. Has to be done once at a time for an account, and
+/// the new tokens be written before they are used: the old refresh token ends with this.
+pub async fn refresh(
+    client: &Client,
+    endpoints: &Endpoints,
+    tokens: &Tokens,
+    now: Timestamp,
+) -> Result<Granted, TokenFault> {
+    let Some(refresh) = tokens.refresh.as_ref() else { return Err(TokenFault::NotRefreshable) };
+    let body = refresh_body(endpoints, refresh);
+    let answer = ask(client, &endpoints.token_url, &body).await?;
+    read(&answer, &[refresh, &tokens.access], Some(refresh), now)
+}
+
+fn exchange_body(endpoints: &Endpoints, pkce: &Pkce, code: &Secret) -> Value {
+    let mut body = json!({
+        "grant_type": "authorization_code",
+        "client_id": endpoints.client_id,
+        "code": code.expose(),
+        "redirect_uri": endpoints.redirect_url,
+        "code_verifier": pkce.verifier().expose(),
+        "state": pkce.state(),
+    });
+    if endpoints.flow == Flow::SetupToken {
+        body["expires_in"] = json!(SETUP_TOKEN_LIFE.as_secs());
+    }
+    body
+}
+
+fn refresh_body(endpoints: &Endpoints, refresh: &Secret) -> Value {
+    json!({
+        "grant_type": "refresh_token",
+        "client_id": endpoints.client_id,
+        "refresh_token": refresh.expose(),
+    })
+}
+
+async fn ask(client: &Client, url: &str, body: &Value) -> Result<Answer, TokenFault> {
+    let answer = match post(url, body) {
+        Ok(request) => send(client, request).await,
+        Err(unsendable) => Err(unsendable),
+    };
+    answer.map_err(|unanswered| match unanswered {
+        Unanswered::NotSent(fault) => TokenFault::NotSent(fault),
+        Unanswered::Lost(why) => TokenFault::Unclear { why },
+    })
+}
+
+/// What an answer means; `old` is the refresh token that stays if none comes.
+fn read(
+    answer: &Answer,
+    sent: &[&Secret],
+    old: Option<&Secret>,
+    now: Timestamp,
+) -> Result<Granted, TokenFault> {
+    if !answer.status.is_success() {
+        return Err(refusal(answer, sent, now));
+    }
+    let unclear = |why: &str| TokenFault::Unclear { why: why.to_owned() };
+    let body = answer.body.as_ref().map_err(|why| unclear(why))?;
+    // What the parser has to say may quote a token.
+    let given: Given = serde_json::from_slice(body).map_err(|_| unclear("it is no JSON object"))?;
+    let secret = |token: Option<&Value>| {
+        token.and_then(Value::as_str).filter(|text| !text.is_empty()).map(Secret::new)
+    };
+    let access = secret(given.access_token.as_ref())
+        .ok_or_else(|| unclear("there is no access token in it"))?;
+    let tokens = Tokens {
+        access,
+        refresh: secret(given.refresh_token.as_ref()).or_else(|| old.cloned()),
+        expires_at: given.expires_in.as_ref().and_then(life).map(|life| now.plus(life)),
+        obtained_at: now,
+    };
+    Ok(Granted { tokens, identity: given.identity() })
+}
+
+fn refusal(answer: &Answer, sent: &[&Secret], now: Timestamp) -> TokenFault {
+    let status = answer.status.as_u16();
+    let Said { code, text } = match &answer.body {
+        Ok(body) => said(body, sent),
+        Err(_) => Said::default(),
+    };
+    if matches!(status, 400 | 401 | 403) && REFUSALS.contains(&code.as_str()) {
+        return TokenFault::Refused { said: text };
+    }
+    let retry_at = retry_at(&answer.headers, now);
+    TokenFault::Unavailable { status, retry_at, said: text }
+}
+
+/// The answer of a token endpoint. Fields are read one by one, so that one of an unexpected kind
+/// does not lose the tokens beside it.
+#[derive(Deserialize)]
+struct Given {
+    access_token: Option<Value>,
+    refresh_token: Option<Value>,
+    expires_in: Option<Value>,
+    account: Option<Value>,
+    organization: Option<Value>,
+}
+
+impl Given {
+    fn identity(&self) -> Identity {
+        let word = |object: &Option<Value>, name: &str| {
+            let value = object.as_ref().and_then(|object| object.get(name));
+            super::inquiry::words(value)
+        };
+        Identity {
+            email: word(&self.account, "email_address"),
+            organisation: word(&self.organization, "name"),
+            ..Identity::default()
+        }
+    }
+}
+
+/// Seconds, as a number or a text; none if it is neither.
+fn life(seconds: &Value) -> Option<Duration> {
+    let seconds = match seconds {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    let bounded = seconds.min(LIFE_MAX.as_secs_f64());
+    Duration::try_from_secs_f64(bounded).ok()
+}
+
+#[cfg(test)]
+mod tests;

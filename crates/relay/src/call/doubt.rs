@@ -1,0 +1,109 @@
+//! A fault of which it is not known yet whether it is the account's or the call's.
+//!
+//! If a second account answers the call with the same error, the call itself is the cause, and
+//! nobody rests for it. Until that is known the fault is held in doubt, for a moment at most.
+
+use std::sync::Arc;
+
+use relay_core::clock::Timestamp;
+use relay_core::event::Event;
+use relay_core::health::{HostFault, Noted};
+use relay_core::id::CallId;
+use relay_core::model::ModelFamily;
+use relay_upstream::fault::Fault;
+
+use crate::app::{App, random};
+use crate::roster::{Member, Probe};
+
+/// A fault in doubt. Dropping it means that it is the account's.
+#[must_use = "dropping it rests the account"]
+pub(super) struct Doubt {
+    state: Option<Held>,
+}
+
+struct Held {
+    app: Arc<App>,
+    member: Arc<Member>,
+    call: CallId,
+    family: ModelFamily,
+    fault: Fault,
+    /// When the request went out.
+    sent: Timestamp,
+    /// Nobody else tries the account out while it is in doubt.
+    _probe: Option<Probe>,
+}
+
+impl Doubt {
+    /// A fault of a call for `family` that was sent at `sent`.
+    pub(super) fn new(
+        app: Arc<App>,
+        member: Arc<Member>,
+        (call, family): (CallId, ModelFamily),
+        (fault, sent): (Fault, Timestamp),
+        probe: Option<Probe>,
+    ) -> Self {
+        let state = Held { app, member, call, family, fault, sent, _probe: probe };
+        Self { state: Some(state) }
+    }
+
+    /// A fault that says nothing of the account.
+    pub(super) const fn none() -> Self {
+        Self { state: None }
+    }
+
+    /// The call is the cause.
+    pub(super) fn withdraw(mut self) {
+        self.state = None;
+    }
+}
+
+impl Drop for Doubt {
+    fn drop(&mut self) {
+        if let Some(held) = self.state.take() {
+            held.confirm();
+        }
+    }
+}
+
+impl Held {
+    /// The account rests, and its host if others met the same.
+    fn confirm(self) {
+        let (app, account, now) = (&self.app, self.member.account.id, self.app.now());
+        let evidence = &self.fault.evidence;
+        let [jitter] = random();
+        let noted = self.member.shared.notes.fault(evidence, &self.family, now, jitter);
+        let fault = HostFault { account, call: self.call, family: &self.family, evidence };
+        let concerned = !self.fault.is_of_the_way();
+        let host = concerned.then(|| self.member.host.fault(fault, now, jitter)).flatten();
+        self.log(&noted, now);
+        if noted.is_new {
+            let (until, cause) = (noted.rest.until, noted.rest.cause);
+            app.outbox.emit(Event::AccountRested { account, until, cause }, now);
+        }
+        if let Some(Noted { rest, is_new: true }) = host {
+            let name = self.member.host.name.clone();
+            tracing::warn!(
+                host = name,
+                cause = rest.cause.as_str(),
+                "a host rests: several accounts met the same there"
+            );
+            let event = Event::HostRested { host: name, until: rest.until, cause: rest.cause };
+            app.outbox.emit(event, now);
+        }
+    }
+
+    fn log(&self, noted: &Noted, now: Timestamp) {
+        let rest = noted.rest;
+        tracing::warn!(
+            call = %self.call,
+            account = %self.member.account.name,
+            model_family = %self.family,
+            fault = self.fault.word,
+            status = self.fault.status,
+            rests_ms = u64::try_from(rest.until.since(now).as_millis()).unwrap_or(u64::MAX),
+            stated = rest.stated,
+            sent_ms_ago = u64::try_from(now.since(self.sent).as_millis()).unwrap_or(u64::MAX),
+            "an account rests for a fault"
+        );
+    }
+}

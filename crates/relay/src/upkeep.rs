@@ -1,0 +1,162 @@
+//! What keeps accounts alive while nobody calls: tokens are refreshed ahead of their end, quota
+//! windows and plans are asked for, and people are told before something ends.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use relay_core::clock::Timestamp;
+use relay_core::event::{Ending, Event};
+use relay_core::id::AccountId;
+use relay_upstream::oauth;
+use tokio::task::JoinSet;
+use tokio::time::interval;
+
+use crate::app::App;
+use crate::roster::Member;
+use crate::tokens;
+
+/// How often is looked whether a token is to be refreshed.
+const REFRESH_LOOK: Duration = Duration::from_millis(500);
+
+/// How often is looked whether an account's windows are to be asked for, or something ends.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// How old the word of a provider on its windows may be before it is asked for.
+const WINDOWS_AGE_MAX: Duration = Duration::from_mins(10);
+
+/// How long before the end of a subscription or a setup token people are told.
+const WARNED_AHEAD: Duration = Duration::from_hours(14 * 24);
+
+/// Accounts that are asked at one time.
+const ASKED_MAX: usize = 8;
+
+/// Looks after the accounts, for ever.
+pub async fn run(app: Arc<App>) {
+    let mut refresh = interval(REFRESH_LOOK);
+    let mut look = interval(LOOK);
+    let mut asked = JoinSet::new();
+    let mut warned = HashMap::new();
+    loop {
+        tokio::select! {
+            _ = refresh.tick() => refresh_due(&app),
+            _ = look.tick() => {
+                warn_of_endings(&app, &mut warned).await;
+                ask_all(&app, &mut asked);
+            }
+            Some(_) = asked.join_next() => {}
+        }
+    }
+}
+
+/// Refreshes the tokens that are about to end. An account that is switched off keeps its refresh
+/// token until it is wanted again.
+fn refresh_due(app: &Arc<App>) {
+    let now = app.now();
+    for member in app.roster.snapshot().iter() {
+        if member.account.enabled && member.shared.keeper.is_due(now) {
+            let (app, member) = (Arc::clone(app), Arc::clone(member));
+            tokio::spawn(async move {
+                let stale = member.shared.keeper.tokens().map(|tokens| tokens.access);
+                // What comes of it is logged where it is known.
+                let _ = tokens::refreshed(&app, &member, stale.as_ref()).await;
+            });
+        }
+    }
+}
+
+/// Asks for what is not known, or known for too long.
+fn ask_all(app: &Arc<App>, asked: &mut JoinSet<()>) {
+    let now = app.now();
+    for member in app.roster.snapshot().iter() {
+        if asked.len() >= ASKED_MAX {
+            return;
+        }
+        // A token that cannot be refreshed may not ask for more than answers of models.
+        let may = member.shared.keeper.tokens().is_some_and(|tokens| tokens.refresh.is_some());
+        let wanted = may
+            && member.account.enabled
+            && member.closed(now).is_none()
+            && member.shared.notes.may_ask(now, WINDOWS_AGE_MAX);
+        if wanted {
+            asked.spawn(ask(Arc::clone(app), Arc::clone(member)));
+        }
+    }
+}
+
+/// Asks the provider for an account's windows, and once for whose it is.
+async fn ask(app: Arc<App>, member: Arc<Member>) {
+    let Ok(access) = tokens::secret(&app, &member).await else { return };
+    let (base_url, now) = (&member.account.base_url, app.now());
+    match oauth::usage(&member.client, base_url, &access, now).await {
+        Ok(windows) => {
+            let has_room = !windows.is_empty()
+                && windows.iter().all(|(_, window)| window.used_permille < 1_000);
+            member.shared.notes.windows(windows, member.account.stop_at, &any_family(), now);
+            if has_room && member.shared.notes.limit_is_over() {
+                let account = member.account.id;
+                app.outbox.emit(Event::AccountRecovered { account }, now);
+            }
+        }
+        Err(error) => {
+            tracing::debug!(account = %member.account.name, %error, "no windows are told")
+        }
+    }
+    if member.identity.is_none() {
+        identify(&app, &member, &access).await;
+    }
+}
+
+async fn identify(app: &App, member: &Member, access: &relay_core::secret::Secret) {
+    match oauth::identity(&member.client, &member.account.base_url, access, app.now()).await {
+        Ok(identity) => {
+            let (id, version) = (member.account.id, member.shared.keeper.version());
+            let stored = app.store.set_identity(id, version, &identity, app.now()).await;
+            if let Err(error) = stored {
+                tracing::debug!(%error, "an identity was not stored; it is asked for again");
+            }
+        }
+        Err(error) => {
+            tracing::debug!(account = %member.account.name, %error, "no identity is told")
+        }
+    }
+}
+
+fn any_family() -> relay_core::model::ModelFamily {
+    relay_core::model::ModelFamily::of("")
+}
+
+/// Tells people of what ends within two weeks, once for each ending.
+async fn warn_of_endings(app: &App, warned: &mut HashMap<AccountId, Timestamp>) {
+    let now = app.now();
+    for member in app.roster.snapshot().iter() {
+        let account = member.account.id;
+        let Some((what, at)) = ending(member, now) else { continue };
+        if warned.get(&account) == Some(&at) {
+            continue;
+        }
+        match app.store.mark_warned(account, at).await {
+            Ok(is_news) => {
+                warned.insert(account, at);
+                if is_news {
+                    tracing::warn!(account = %member.account.name, ?what, "an account ends soon");
+                    app.outbox.emit(Event::AccountEnding { account, what, at }, now);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "nobody is warned yet of an ending"),
+        }
+    }
+}
+
+/// What of an account ends soon.
+fn ending(member: &Member, now: Timestamp) -> Option<(Ending, Timestamp)> {
+    let setup_token = member.shared.keeper.tokens().filter(|tokens| tokens.refresh.is_none());
+    let ends = [
+        (Ending::Subscription, member.account.ends_at),
+        (Ending::SetupToken, setup_token.and_then(|tokens| tokens.expires_at)),
+    ];
+    ends.into_iter()
+        .filter_map(|(what, at)| Some((what, at?)))
+        .filter(|(_, at)| *at <= now.plus(WARNED_AHEAD))
+        .min_by_key(|(_, at)| *at)
+}
