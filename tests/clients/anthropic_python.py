@@ -239,6 +239,16 @@ class Refused(ClientTest):
         whole, recorded = books["provider"].get(MODEL), books["relay"].get(MODEL)
         return whole and recorded and all(recorded[kind] > whole[kind] for kind in ("input_tokens", "output_tokens"))
 
+    def test_a_subscription_is_for_claude_code_alone(self):
+        self.needs_relay()
+        subscription = {"lifetime_ms": 3_600_000}
+        with self.stand(accounts=0, subscription=subscription) as stand:
+            error = self.refused(anthropic.PermissionDeniedError, stand, "hello")
+            self.assertIn("Claude Code", error.body["error"]["message"])
+        with self.stand(accounts=1, subscription=subscription) as stand:
+            served = client(stand).messages.create(model=MODEL, max_tokens=50, messages=user("[[say api]]"))
+            self.assertEqual(text_of(served), "api")
+
     def test_a_request_too_large(self):
         self.needs_relay()
         with self.stand(env={"REQUEST_MAX_SIZE_MB": "1"}) as stand:

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from testing import MODEL, ClientTest, main
+from testing import MODEL, ClientTest, main, read_json
 
 HERE = Path(__file__).parent
 SECONDS = 40
@@ -119,6 +119,20 @@ class ClaudeCode(ClientTest):
             done = self.run_claude("hello", "--model", "unpriced-model", base=f"{stand.base}/api", seconds=30, **key)
             self.assertEqual(done.returncode, 1)
             self.assertIn("unpriced-model", done.stdout + done.stderr)
+
+    def test_a_subscription_goes_on_when_its_token_has_ended(self):
+        self.needs_relay()
+        with self.stand(accounts=0, subscription={"lifetime_ms": 2000}) as stand:
+            key = {"ANTHROPIC_AUTH_TOKEN": stand.keys["it"]}
+            for word in ("first", "second", "third"):
+                done = self.run_claude(f"please [[say {word}]]", base=f"{stand.base}/api", **key)
+                self.assertEqual((done.returncode, done.stdout.strip()), (0, word), done.stderr)
+            seen = read_json(f"{stand.provider}/__refreshes")
+            self.eventually(lambda: len(read_json(f"{stand.provider}/__refreshes")["refreshes"]) >= 2)
+            self.assertEqual(seen["reused"], 0)
+            # The client's own betas arrive beside the one that the sign-in needs.
+            betas = [" ".join(request["beta"]) for request in stand.requests() if request["owner"] == "sub"]
+            self.assertTrue(any("claude-code" in beta and "oauth-2025-04-20" in beta for beta in betas), betas)
 
     def test_a_fault_of_the_caller_shows_what_the_provider_said(self):
         done = self.run_claude("[[status 400 this is what the provider said]]", seconds=30)

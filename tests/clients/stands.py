@@ -2,7 +2,8 @@
 
 The runner serves `Desk` on loopback; a test asks it over HTTP:
 
-    POST   /stands              {"accounts": 1, "keys": {"it": []}, "env": {}}  ->  {"id", "base", "keys", "provider", "direct"}
+    POST   /stands              {"accounts": 1, "keys": {"it": []}, "env": {}, "subscription": {"lifetime_ms": 3000}}
+                                ->  {"id", "base", "keys", "provider", "direct"}
     GET    /stands/ID/books     what the relay has recorded beside what the provider has served
     GET    /stands/ID/usage     the same, once they agree or after a while
     GET    /stands/ID/requests  what the provider was sent
@@ -85,7 +86,7 @@ class Programs:
 class Stand:
     """One fake provider with one relay and its own data directory. Without a relay: `direct`."""
 
-    def __init__(self, programs, accounts=1, keys=None, env=None):
+    def __init__(self, programs, accounts=1, keys=None, env=None, subscription=None):
         self.programs = programs
         self.home = Path(tempfile.mkdtemp(prefix="stand-", dir=programs.scratch))
         self.data = self.home / "data"
@@ -97,23 +98,34 @@ class Stand:
         )
         try:
             if programs.crs:
-                self._start_relay(accounts, keys or {"it": []}, env or {})
+                self._start_relay(accounts, keys or {"it": []}, env or {}, subscription)
             else:
                 self.keys = {name: f"direct-{name}" for name in keys or {"it": []}}
         except BaseException:
             self.stop()
             raise
 
-    def _start_relay(self, accounts, keys, env):
+    def _start_relay(self, accounts, keys, env, subscription):
         command = [self.programs.crs, "serve", "--host", "127.0.0.1", "--port", "0", "--data-dir", self.data]
         self.relay = Server("crs serve", command, {**self.environment, **env}, self.home / "relay.log")
         for number in range(1, accounts + 1):
             adding = ["account", "add", "--name", f"up{number}", "--kind", "claude-api"]
             adding += ["--base-url", self.provider.url, "--secret-stdin"]
             self.crs(*adding, stdin=f"upstream-secret-{number}")
+        if subscription:
+            self._sign_in(subscription)
         for name, flags in keys.items():
             self.keys[name] = self.crs("key", "add", "--name", name, *flags)["key"]
         self._await_notice()
+
+    def _sign_in(self, subscription):
+        """An account of a subscription, `sub`, with tokens that live as long as was wished."""
+        wish = json.dumps({"owner": "sub", **subscription}).encode()
+        asked = urllib.request.Request(f"{self.provider.url}/__issue", wish, {"content-type": "application/json"})
+        with LOCAL.open(asked, timeout=10) as answer:
+            tokens = answer.read().decode()
+        adding = ["account", "add", "--name", "sub", "--kind", "claude-oauth", "--base-url", self.provider.url]
+        self.crs(*adding, "--token-url", f"{self.provider.url}/v1/oauth/token", "--secret-stdin", stdin=tokens)
 
     def crs(self, *arguments, stdin=""):
         """One command on the stand's data directory; its JSON."""
@@ -130,6 +142,7 @@ class Stand:
         key = list(self.keys.values())[-1]
         body = {"model": MODEL, "max_tokens": 16, "messages": [{"role": "user", "content": "[[say ready]]"}]}
         headers = {"content-type": "application/json", "x-api-key": key, "anthropic-version": "2023-06-01"}
+        headers["user-agent"] = "claude-cli/0 (is the stand ready?)"  # a subscription answers no other client
         deadline = time.monotonic() + NOTICE_SECONDS
         while True:
             asked = urllib.request.Request(f"{self.base}/api/v1/messages", json.dumps(body).encode(), headers)

@@ -23,6 +23,11 @@ def ask(method, path, body=None):
         raise AssertionError(json.load(error)["error"]) from None
 
 
+def read_json(url):
+    with LOCAL.open(url, timeout=10) as answer:
+        return json.load(answer)
+
+
 class Stand:
     """A relay with a fake provider behind it (stands.py)."""
 

@@ -140,16 +140,22 @@ impl Quota {
         1_000_u16.saturating_sub(used.unwrap_or(0))
     }
 
-    /// The window that is used as far as the operator lets it, for calls for `family`: of several,
-    /// the one that begins anew last. A window without a known reset stops nothing, as nobody could
-    /// tell when to go on.
-    pub fn stopped(&self, stop: StopAt, family: &ModelFamily, now: Timestamp) -> Option<Stopped> {
-        self.windows(now)
-            .filter(|(kind, window)| kind.covers(family) && is_past(stop, kind, window))
-            .filter_map(|(kind, window)| {
+    /// The windows that are used as far as the operator lets them. One without a known reset stops
+    /// nothing, as nobody could tell when to go on.
+    pub fn marks(&self, stop: StopAt, now: Timestamp) -> impl Iterator<Item = Stopped> {
+        self.windows(now).filter(move |(kind, window)| is_past(stop, kind, window)).filter_map(
+            |(kind, window)| {
                 window.resets_at?;
                 Some(Stopped { window: kind.clone(), until: window.ends_at(kind) })
-            })
+            },
+        )
+    }
+
+    /// The window that is used as far as the operator lets it, for calls for `family`: of several,
+    /// the one that begins anew last.
+    pub fn stopped(&self, stop: StopAt, family: &ModelFamily, now: Timestamp) -> Option<Stopped> {
+        self.marks(stop, now)
+            .filter(|stopped| stopped.window.covers(family))
             .max_by_key(|stopped| stopped.until)
     }
 

@@ -87,7 +87,7 @@ mod tests {
         let now = Timestamp::from_seconds(1_000);
         assert_eq!(taken(&mut budget, now, 150), 100);
         assert_eq!(taken(&mut budget, now.plus(Duration::from_secs(59)), 10), 0);
-        assert_eq!(taken(&mut budget, now.plus(Duration::from_secs(60)), 10), 10);
+        assert_eq!(taken(&mut budget, now.plus(Duration::from_mins(1)), 10), 10);
     }
 
     #[test]

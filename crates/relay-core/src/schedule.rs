@@ -22,6 +22,9 @@ pub struct AccountView<'a> {
     pub standing: Standing,
     /// Whether a call is trying it out.
     pub probed: bool,
+    /// Whether it failed a call, and it is not known yet whether that is its own fault: others are
+    /// asked first.
+    pub doubted: bool,
     /// What is left of its quota windows for this call's model, in thousandths.
     pub headroom: u16,
     /// What only a person can change.
@@ -168,7 +171,8 @@ pub fn is_in_pool(account: &Account, service: Service, pool: Pool) -> bool {
 
 /// Picks the account for one attempt: same views and demand, same answer.
 ///
-/// The conversation's own account wins while it is able. Otherwise the lowest priority number,
+/// The conversation's own account wins while it is able. Otherwise one that is not in doubt, then
+/// the lowest priority number,
 /// then the fewest calls in flight for its weight, then the most headroom in its quota windows (by
 /// the percent), then the least recently used. If every account rests and no provider stated an
 /// end, the first to reopen is tried out, so that one error of an only account is not an outage.
@@ -198,9 +202,9 @@ pub fn choose(pool: &[AccountView<'_>], want: &Demand<'_>) -> Result<Choice, NoC
 }
 
 /// What goes first among accounts that are open and have a slot.
-fn rank(view: &AccountView<'_>) -> (i32, u64, Reverse<u16>, Timestamp, AccountId) {
-    let account = view.account;
-    (account.priority, view.load(), Reverse(view.headroom / 10), view.last_used, account.id)
+fn rank(view: &AccountView<'_>) -> impl Ord + use<> {
+    let (account, headroom) = (view.account, Reverse(view.headroom / 10));
+    (view.doubted, account.priority, view.load(), headroom, view.last_used, account.id)
 }
 
 /// The accounts that could serve a call now, if only they had a slot for it.

@@ -20,6 +20,7 @@ use sqlx::SqliteConnection;
 
 pub use self::change::AccountChange;
 pub(crate) use self::credential::CredentialState;
+pub use self::credential::is_same_sign_in;
 use crate::account_notes;
 use crate::changes::{Op, Subject, note};
 use crate::columns::{Columns, json, word};

@@ -2,6 +2,7 @@
 
 use relay_core::clock::Timestamp;
 use relay_core::event::Event;
+use sqlx::SqliteConnection;
 
 use crate::columns::{Columns, json};
 use crate::error::StoreError;
@@ -25,18 +26,7 @@ impl Store {
     /// Puts an event into the outbox.
     pub async fn emit(&self, event: &Event, now: Timestamp) -> Result<(), StoreError> {
         let mut edit = self.edit().await?;
-        let row =
-            sqlx::query("insert into outbox (name, event, at) values ($1, $2, $3) returning id")
-                .bind(event.name())
-                .bind(json(event))
-                .bind(now.as_millis())
-                .fetch_one(&mut *edit)
-                .await?;
-        let id: i64 = Columns::of(&row).take()?;
-        sqlx::query("delete from outbox where id <= $1")
-            .bind(id - OUTBOX_MAX)
-            .execute(&mut *edit)
-            .await?;
+        put(&mut edit, event, now).await?;
         Ok(edit.commit().await?)
     }
 
@@ -70,4 +60,24 @@ impl Store {
             .await?;
         Ok(())
     }
+}
+
+/// Puts an event into the outbox, within the transaction that makes it so.
+pub(crate) async fn put(
+    connection: &mut SqliteConnection,
+    event: &Event,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = sqlx::query("insert into outbox (name, event, at) values ($1, $2, $3) returning id")
+        .bind(event.name())
+        .bind(json(event))
+        .bind(now.as_millis())
+        .fetch_one(&mut *connection)
+        .await?;
+    let id: i64 = Columns::of(&row).take()?;
+    sqlx::query("delete from outbox where id <= $1")
+        .bind(id - OUTBOX_MAX)
+        .execute(connection)
+        .await?;
+    Ok(())
 }

@@ -142,22 +142,19 @@ pub fn judge(refused: &Refused<'_>, now: Timestamp) -> Blame {
             && row.begins.iter().any(|start| begins_with(refused.message, start))
     });
     let Some(row) = row else { return Blame::Caller };
-    let stated = reset::anthropic(refused.headers, now);
-    if refused.client == ClientStanding::Doubtful && is_for_the_client(refused.status, &stated) {
+    let of_account = |scope| StatedReset { at: reset::of_no_limit(refused.headers, now), scope };
+    let stated = match row.covers {
+        Covers::Account => of_account(Scope::Account),
+        Covers::Asked => of_account(Scope::Asked),
+        Covers::Stated => reset::anthropic(refused.headers, now),
+    };
+    if refused.client == ClientStanding::Doubtful && is_for_the_client(row, &stated) {
         return Blame::Caller;
     }
     Blame::Account(Fault {
         word: row.word,
         status: Some(refused.status),
-        evidence: Evidence {
-            cause: row.cause,
-            stated_reset: stated.at,
-            scope: match row.covers {
-                Covers::Account => Scope::Account,
-                Covers::Asked => Scope::Asked,
-                Covers::Stated => stated.scope,
-            },
-        },
+        evidence: Evidence { cause: row.cause, stated_reset: stated.at, scope: stated.scope },
         maybe_billed: false,
         said: (!refused.message.is_empty()).then(|| refused.message.to_owned()),
     })
@@ -165,8 +162,12 @@ pub fn judge(refused: &Refused<'_>, now: Timestamp) -> Blame {
 
 /// Whether a refusal is for a client that the provider does not accept: not permitted, or a limit
 /// that no window of the account explains.
-fn is_for_the_client(status: u16, stated: &StatedReset) -> bool {
-    status == 403 || (status == 429 && stated.at.is_none())
+fn is_for_the_client(row: &Row, stated: &StatedReset) -> bool {
+    match row.status {
+        Status::Is(403) => true,
+        Status::Is(429) => stated.at.is_none(),
+        _ => false,
+    }
 }
 
 fn begins_with(message: &str, start: &str) -> bool {
@@ -225,21 +226,25 @@ impl Fault {
             (None, "first_byte_timeout" | "answer_timeout" | "stream_idle") => {
                 Some(Trouble::Timeout)
             }
-            (None, "connection_broken" | "cut_before_content") => Some(Trouble::Broken),
+            (
+                None,
+                "connection_broken" | "cut_before_content" | "event_too_large" | "answer_too_large",
+            ) => Some(Trouble::Broken),
             _ => None,
         }
     }
 
-    /// A request that could not be sent, as there is no token to send it with until `until`.
+    /// A request that could not be sent, as there is no token to send it with: until `until`, or
+    /// until somebody signs in.
     pub fn without_token(word: &'static str, until: Option<Timestamp>) -> Self {
-        let evidence =
-            Evidence { cause: RestCause::Unauthorised, stated_reset: until, scope: Scope::Account };
+        let cause = if until.is_some() { RestCause::Unreachable } else { RestCause::Unauthorised };
+        let evidence = Evidence { cause, stated_reset: until, scope: Scope::Account };
         Self { word, status: None, evidence, maybe_billed: false, said: None }
     }
 
     /// Whether it is met on the account's own way to its host, so that others are not concerned.
     pub fn is_of_the_way(&self) -> bool {
-        self.word.starts_with("proxy_")
+        self.word.starts_with("proxy_") || self.word.starts_with("token_")
     }
 
     /// A deadline that passed.
@@ -296,6 +301,50 @@ mod tests {
         assert_eq!(blame(400, "messages.0: \"Your credit balance is too low\""), None);
         assert_eq!(blame(400, "Your credit"), None);
         assert_eq!(blame(400, "Your credit balance is too lo\u{e9}"), None);
+    }
+
+    #[test]
+    fn what_every_answer_tells_of_limits_says_nothing_of_an_overload() {
+        let headers: HeaderMap = [
+            ("anthropic-ratelimit-unified-status", "rejected"),
+            ("anthropic-ratelimit-unified-representative-claim", "five_hour"),
+            ("anthropic-ratelimit-unified-5h-reset", "9000"),
+        ]
+        .into_iter()
+        .map(|(name, value)| {
+            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+        })
+        .collect();
+        let stated = |status| {
+            let refused = Refused {
+                status,
+                message: "",
+                headers: &headers,
+                client: ClientStanding::Accepted,
+            };
+            match judge(&refused, Timestamp::from_seconds(0)) {
+                Blame::Account(fault) => fault.evidence.stated_reset,
+                Blame::Caller => None,
+            }
+        };
+        for status in [401, 403, 500, 529] {
+            assert_eq!(stated(status), None, "{status}");
+        }
+        assert_eq!(stated(429), Some(Timestamp::from_seconds(9_000)));
+    }
+
+    #[test]
+    fn what_is_refused_to_a_client_is_the_clients_unless_it_condemns_the_account() {
+        let headers = HeaderMap::new();
+        let is_the_clients = |status, message| {
+            let refused =
+                Refused { status, message, headers: &headers, client: ClientStanding::Doubtful };
+            judge(&refused, Timestamp::from_seconds(0)) == Blame::Caller
+        };
+        assert!(is_the_clients(403, "not for this client"));
+        assert!(is_the_clients(429, "Error"));
+        assert!(!is_the_clients(403, "This organization has been disabled."));
+        assert!(!is_the_clients(401, "") && !is_the_clients(500, "") && !is_the_clients(402, ""));
     }
 
     #[test]

@@ -28,12 +28,27 @@ pub struct StatedReset {
 /// Source: `anthropic-ratelimit-unified-*` of subscriptions (unix seconds), and
 /// `anthropic-ratelimit-{requests,tokens,input-tokens,output-tokens}-*` of API keys (RFC 3339).
 pub fn anthropic(headers: &HeaderMap, now: Timestamp) -> StatedReset {
-    let claim = text(headers, "anthropic-ratelimit-unified-representative-claim");
+    let claim = rejecting_claim(headers);
     let within = |span, at: Option<Timestamp>| at.map(|at| at.min(now.plus(span)));
     let at = within(claim_max(claim), claimed(headers, claim))
         .or_else(|| within(RETRY_AFTER_MAX, exhausted(headers)))
-        .or_else(|| within(RETRY_AFTER_MAX, retry_after(headers, now)));
+        .or_else(|| of_no_limit(headers, now));
     StatedReset { at, scope: scope(headers, claim) }
+}
+
+/// What the headers of a refusal that is no limit say of its end. Those that tell of limits come
+/// with every answer, and say nothing of it.
+pub fn of_no_limit(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp> {
+    retry_after(headers, now).map(|at| at.min(now.plus(RETRY_AFTER_MAX)))
+}
+
+/// The claim that rejected the call. Answers name one at any time, also while all is allowed; then
+/// the limit is another, such as of calls in a minute.
+fn rejecting_claim(headers: &HeaderMap) -> Option<&str> {
+    let claim = text(headers, "anthropic-ratelimit-unified-representative-claim")?;
+    let of_window = label(claim).and_then(|window| of_window(headers, &window, "status"));
+    let status = of_window.or_else(|| text(headers, "anthropic-ratelimit-unified-status"));
+    status.is_none_or(|status| status == "rejected").then_some(claim)
 }
 
 /// What a limit covers: what its claim says; without one, no more than the models asked for, as
@@ -45,7 +60,7 @@ fn scope(headers: &HeaderMap, claim: Option<&str>) -> Scope {
             let family = claim.strip_prefix("seven_day_").and_then(weekly_family);
             family.map_or(Scope::Asked, Scope::Models)
         }
-        None if window(headers, "5h").max(window(headers, "7d")).is_some() => Scope::Account,
+        None if rejected(headers, "5h").max(rejected(headers, "7d")).is_some() => Scope::Account,
         None => Scope::Asked,
     }
 }
@@ -59,22 +74,34 @@ fn claim_max(claim: Option<&str>) -> Duration {
 }
 
 fn claimed(headers: &HeaderMap, claim: Option<&str>) -> Option<Timestamp> {
-    let by_claim = match claim {
-        Some("five_hour") => seconds(headers, "anthropic-ratelimit-unified-5h-reset"),
-        Some("seven_day") => seconds(headers, "anthropic-ratelimit-unified-7d-reset"),
-        _ => None,
-    };
-    let rejected = || text(headers, "anthropic-ratelimit-unified-status") == Some("rejected");
-    by_claim
-        .or_else(|| window(headers, "5h").max(window(headers, "7d")))
-        .or_else(|| rejected().then(|| seconds(headers, "anthropic-ratelimit-unified-reset"))?)
+    let own = claim.and_then(label).and_then(|window| reset(headers, &window));
+    let status = text(headers, "anthropic-ratelimit-unified-status");
+    own.or_else(|| rejected(headers, "5h").max(rejected(headers, "7d"))).or_else(|| {
+        let overall = || seconds(text(headers, "anthropic-ratelimit-unified-reset")?);
+        (status == Some("rejected")).then(overall)?
+    })
+}
+
+/// How headers name the window of a claim.
+fn label(claim: &str) -> Option<String> {
+    match claim {
+        "five_hour" => Some("5h".to_owned()),
+        "seven_day" => Some("7d".to_owned()),
+        _ => claim.strip_prefix("seven_day_").map(|models| format!("7d_{models}")),
+    }
 }
 
 /// The reset of a window, if it rejected the call.
-fn window(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
-    let rejected =
-        text(headers, &format!("anthropic-ratelimit-unified-{name}-status")) == Some("rejected");
-    rejected.then(|| seconds(headers, &format!("anthropic-ratelimit-unified-{name}-reset")))?
+fn rejected(headers: &HeaderMap, window: &str) -> Option<Timestamp> {
+    (of_window(headers, window, "status") == Some("rejected")).then(|| reset(headers, window))?
+}
+
+fn reset(headers: &HeaderMap, window: &str) -> Option<Timestamp> {
+    seconds(of_window(headers, window, "reset")?)
+}
+
+fn of_window<'a>(headers: &'a HeaderMap, window: &str, what: &str) -> Option<&'a str> {
+    text(headers, &format!("anthropic-ratelimit-unified-{window}-{what}"))
 }
 
 /// The latest reset among the limits of which nothing remains.
@@ -107,8 +134,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-fn seconds(headers: &HeaderMap, name: &str) -> Option<Timestamp> {
-    text(headers, name)?.trim().parse().ok().map(Timestamp::from_seconds)
+fn seconds(text: &str) -> Option<Timestamp> {
+    text.trim().parse().ok().map(Timestamp::from_seconds)
 }
 
 #[cfg(test)]
@@ -143,6 +170,48 @@ mod tests {
             ("anthropic-ratelimit-unified-7d-reset", "1800600000"),
         ];
         assert_eq!(at(&both), Some(1_800_003_600));
+    }
+
+    #[test]
+    fn a_claim_that_allowed_the_call_is_not_what_limits_it() {
+        let allowed = [
+            ("anthropic-ratelimit-unified-status", "allowed_warning"),
+            ("anthropic-ratelimit-unified-representative-claim", "seven_day"),
+            ("anthropic-ratelimit-unified-5h-status", "allowed"),
+            ("anthropic-ratelimit-unified-5h-reset", "1800003600"),
+            ("anthropic-ratelimit-unified-7d-status", "allowed_warning"),
+            ("anthropic-ratelimit-unified-7d-reset", "1800600000"),
+            ("anthropic-ratelimit-unified-reset", "1800600000"),
+        ];
+        assert_eq!(stated(&allowed), StatedReset { at: None, scope: Scope::Asked });
+        let mut brief = allowed.to_vec();
+        brief.push(("retry-after", "17"));
+        assert_eq!(at(&brief), Some(1_800_000_017));
+    }
+
+    #[test]
+    fn another_window_than_the_claims_may_have_rejected() {
+        let other = [
+            ("anthropic-ratelimit-unified-representative-claim", "five_hour"),
+            ("anthropic-ratelimit-unified-5h-status", "allowed"),
+            ("anthropic-ratelimit-unified-5h-reset", "1800003600"),
+            ("anthropic-ratelimit-unified-7d-status", "rejected"),
+            ("anthropic-ratelimit-unified-7d-reset", "1800600000"),
+        ];
+        let until = Some(Timestamp::from_seconds(1_800_600_000));
+        assert_eq!(stated(&other), StatedReset { at: until, scope: Scope::Account });
+    }
+
+    #[test]
+    fn the_window_of_a_family_has_a_reset_of_its_own() {
+        let opus = [
+            ("anthropic-ratelimit-unified-representative-claim", "seven_day_opus"),
+            ("anthropic-ratelimit-unified-7d_opus-status", "rejected"),
+            ("anthropic-ratelimit-unified-7d_opus-reset", "1800300000"),
+            ("anthropic-ratelimit-unified-7d-status", "rejected"),
+            ("anthropic-ratelimit-unified-7d-reset", "1800600000"),
+        ];
+        assert_eq!(at(&opus), Some(1_800_300_000));
     }
 
     #[test]

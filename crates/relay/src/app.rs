@@ -6,8 +6,11 @@ use std::sync::{Arc, Once};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use relay_core::clock::{Clock, Timestamp};
+use relay_core::event::Event;
+use relay_core::health::RestCause;
 use relay_core::id::CallId;
 use relay_core::price::PriceList;
+use relay_core::quota::{Window, WindowKind};
 use relay_core::retry::RetryBudget;
 use relay_store::credential_log::CredentialLog;
 use relay_store::journal::{Durability, Journal, Position};
@@ -23,9 +26,10 @@ use crate::day::Calendar;
 use crate::ingress::Counting;
 use crate::keyring::Keyring;
 use crate::models::Catalogue;
+use crate::open_calls::OpenCalls;
 use crate::outbox::Outbox;
 use crate::refusals::Refusals;
-use crate::roster::Roster;
+use crate::roster::{Member, Roster};
 use crate::shutdown::Shutdown;
 
 /// What the program knows and shares while it serves.
@@ -62,6 +66,8 @@ pub struct App {
     pub bodies: BodyMemory,
     /// Room for calls whose clients left.
     pub orphanage: Orphanage,
+    /// The calls that are open now.
+    pub open_calls: OpenCalls,
     /// Warns once of forwarded addresses that are not believed.
     pub stranger_warning: Once,
     /// Refused calls, counted.
@@ -94,6 +100,15 @@ impl App {
         }
         retries.call(now);
         true
+    }
+
+    /// Takes note of the quota windows that a provider tells of.
+    pub fn note_windows(&self, member: &Member, told: Vec<(WindowKind, Window)>, now: Timestamp) {
+        for stopped in member.shared.notes.windows(told, member.account.stop_at, now) {
+            let (account, until, cause) = (member.account.id, stopped.until, RestCause::WindowMark);
+            tracing::warn!(account = %member.account.name, window = %stopped.window, "an account rests: the operator's mark is reached");
+            self.outbox.emit(Event::AccountRested { account, until, cause }, now);
+        }
     }
 
     /// Whether the end of an answer waits until its record has reached the disk.

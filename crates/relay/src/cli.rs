@@ -1,6 +1,8 @@
 //! The command line: what it understands, and how a command ends.
 
 mod account;
+mod account_export;
+mod account_test;
 mod admin;
 mod context;
 mod group;
@@ -12,6 +14,7 @@ mod price;
 mod secret;
 mod serve;
 mod terminal;
+mod top;
 mod usage;
 mod when;
 
@@ -75,6 +78,8 @@ enum Command {
     /// Who may sign in to the admin page
     #[command(subcommand, arg_required_else_help = true)]
     Admin(admin::AdminCommand),
+    /// Who is calling now
+    Top(top::Top),
     /// Ask the running relay whether it is well
     Health,
 }
@@ -109,6 +114,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve.run(global).await,
+        Command::Top(top) => top.run(global).await,
         Command::Health => health::run(global).await,
         Command::Account(account) => account.run(&Context::open(global).await?).await,
         Command::Group(group) => group.run(&Context::open(global).await?).await,

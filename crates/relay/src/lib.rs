@@ -18,6 +18,7 @@ pub mod ingress;
 pub mod keyring;
 pub mod live;
 pub mod models;
+pub mod open_calls;
 pub mod outbox;
 pub mod prices;
 pub mod refusals;

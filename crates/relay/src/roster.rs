@@ -107,13 +107,16 @@ impl Shared {
         Timestamp::from_millis(self.last_used.load(Ordering::Relaxed))
     }
 
-    /// Adds what a call cost to the day's sum.
+    /// Adds what a call of that day cost to the day's sum. Of days before the last one that a call
+    /// was added to, nobody asks any more.
     pub fn spend(&self, cost: Money, day: Day) {
         let mut spent = self.spent.lock();
-        if spent.day != day.from {
+        if spent.day < day.from {
             *spent = Spent { day: day.from, cost: Money::ZERO };
         }
-        spent.cost = spent.cost + cost;
+        if spent.day == day.from {
+            spent.cost += cost;
+        }
     }
 
     /// What its calls cost in that day.
@@ -141,6 +144,7 @@ impl Member {
             standing: seen.standing.and(host).and(self.money(day)),
             probed: self.shared.probed.load(Ordering::Relaxed)
                 || (host != Standing::Open && self.host.is_probed()),
+            doubted: seen.doubted,
             headroom: seen.headroom,
             closed: self.closed(now),
             plan: match &self.identity {

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use relay_core::clock::{Clock, SystemClock, Timestamp};
 use relay_store::credential_log::CredentialLog;
 use relay_store::data_dir::{DataDir, DirLock};
-use relay_store::journal::{Journal, JournalOptions, Position, Recovery};
+use relay_store::journal::{Journal, JournalOptions, Position, Recovery, Tail};
 use relay_store::pins::Pins;
 use relay_store::pool::Store;
 use relay_store::vault::{KeyHasher, KeyOrigin, MasterKey};
@@ -31,7 +31,7 @@ use crate::outbox::{OutboxWriter, outbox};
 use crate::roster::Roster;
 use crate::shutdown::{Shutdown, Stage};
 use crate::verbs::admin::{FirstAdmin, PasswordOrigin, ensure_first_admin};
-use crate::{live, prices, server, telemetry, upkeep, watch};
+use crate::{live, prices, server, telemetry, tokens, upkeep, watch};
 
 /// Conversations whose account is remembered.
 const PINS_MAX: usize = 100_000;
@@ -143,12 +143,11 @@ pub async fn start(
         keys.put(stored);
     }
     let credentials = CredentialLog::open(dir.credentials(), store.vault().clone())?;
-    let in_doubt = store.take_over(&credentials, clock.now()).await?;
-    for account in in_doubt {
-        tracing::warn!(%account, "the last run stopped within a refresh; its token is tried once more");
-    }
+    let taken_over = take_over(&store, &credentials, clock.now()).await?;
     let calendar = Calendar::new(settings.time_zone.clone());
     let roster = roster(&store, &calendar, clock.now()).await?;
+    let mut on_their_way = journal.tail(consumed);
+    spend_on_their_way(&roster, &calendar, &mut on_their_way)?;
     let pins = Pins::new(PINS_MAX);
     let now = clock.now();
     pins.load(store.load_pins(now).await?, now);
@@ -167,6 +166,7 @@ pub async fn start(
         models: crate::models::Catalogue::default(),
         counting: crate::ingress::Counting::default(),
         orphanage: crate::call::Orphanage::default(),
+        open_calls: crate::open_calls::OpenCalls::default(),
         stranger_warning: std::sync::Once::new(),
         refusals: crate::refusals::Refusals::default(),
         shutdown: Shutdown::default(),
@@ -180,7 +180,39 @@ pub async fn start(
         outbox,
         bookkeeping,
     };
-    Ok(Started { app: Arc::new(app), bookkeeper, outbox: outbox_writer, changes_seen })
+    let app = Arc::new(app);
+    if taken_over == TakenOver::Later {
+        tokens::resume(&app);
+    }
+    Ok(Started { app, bookkeeper, outbox: outbox_writer, changes_seen })
+}
+
+/// Whether the database has what the last run refreshed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TakenOver {
+    Yes,
+    Later,
+}
+
+/// Brings to the database what the last run refreshed. One that is locked does not stop the start.
+async fn take_over(
+    store: &Store,
+    credentials: &CredentialLog,
+    now: Timestamp,
+) -> anyhow::Result<TakenOver> {
+    match store.take_over(credentials, now).await {
+        Ok(in_doubt) => {
+            for account in in_doubt {
+                tracing::warn!(%account, "the last run stopped within a refresh; its token is tried once more");
+            }
+            Ok(TakenOver::Yes)
+        }
+        Err(error) if error.is_transient() => {
+            tracing::warn!(%error, "what the last run refreshed is not in the database yet");
+            Ok(TakenOver::Later)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The accounts, with what the machine noted of them and what they spent today.
@@ -201,6 +233,26 @@ async fn roster(store: &Store, calendar: &Calendar, now: Timestamp) -> anyhow::R
         }
     }
     Ok(roster)
+}
+
+/// Adds what calls cost whose records the database does not have yet.
+fn spend_on_their_way(
+    roster: &Roster,
+    calendar: &Calendar,
+    records: &mut Tail,
+) -> anyhow::Result<()> {
+    const RECORDS_MAX: usize = 500;
+    loop {
+        let batch = records.next_settled(RECORDS_MAX)?;
+        if batch.is_empty() {
+            return Ok(());
+        }
+        for record in batch {
+            if let Some(member) = roster.find(record.account) {
+                member.shared.spend(record.cost, calendar.day(record.at));
+            }
+        }
+    }
 }
 
 fn recover(journal: &Journal, recovery: Recovery, clock: &dyn Clock) -> anyhow::Result<()> {
@@ -240,7 +292,9 @@ async fn serve(
     for task in behind {
         task.abort();
     }
-    if timeout(UNFINISHED_WITHIN, app.unfinished.write()).await.is_err() {
+    // Held to the end, so that no refresh begins any more.
+    let finished = timeout(UNFINISHED_WITHIN, app.unfinished.write()).await;
+    if finished.is_err() {
         tracing::warn!("a refresh of a token did not end in time; its token is tried once more");
     }
     if timeout(LAST_PINS_WITHIN, watch::save_once(&app)).await.is_err() {

@@ -16,9 +16,10 @@ use parking_lot::Mutex;
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, SignedOut, Tokens};
 use relay_core::secret::Secret;
-use relay_store::accounts::StoredAccount;
+use relay_store::accounts::{StoredAccount, is_same_sign_in};
 use relay_upstream::fault::Fault;
 
+pub use self::refresh::{resume, tell_of_end};
 use crate::app::App;
 use crate::roster::Member;
 
@@ -28,8 +29,12 @@ const REFRESH_WAIT: Duration = Duration::from_secs(20);
 /// How long before its end an access token is refreshed, if it lives long enough.
 const REFRESH_AHEAD_MAX: Duration = Duration::from_mins(10);
 
-/// The pause after a refresh that did not come through, and the longest that it grows to.
+/// The pause after a refresh that did not come through, and the longest that it grows to where the
+/// provider does not state one.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+
+/// Failures in a row after which people are told, while the access token still serves.
+const FAILURES_TOLD: u32 = 5;
 
 /// Keeps what one account signs in by.
 #[derive(Debug)]
@@ -51,8 +56,11 @@ struct Held {
 /// The pause after refreshes that did not come through.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pause {
+    since: Timestamp,
     until: Timestamp,
     failures: u32,
+    /// Whether people were told.
+    told: bool,
 }
 
 impl Keeper {
@@ -67,8 +75,8 @@ impl Keeper {
 
     /// Takes over an edit. What this server refreshed since is newer than what it reads.
     pub fn take_over(&self, stored: &StoredAccount) {
-        if stored.credential_version > self.held.load().version {
-            self.held.store(Arc::new(Held::of(stored)));
+        let is_newer = |held: &Held| stored.credential_version > held.version;
+        if self.replace_if(is_newer, |_| Held::of(stored)) {
             self.retry_now();
         }
     }
@@ -110,12 +118,24 @@ impl Keeper {
         }
     }
 
-    /// Whether it is time for the next refresh.
-    pub fn is_due(&self, now: Timestamp) -> bool {
+    /// The access token, if it is time to refresh it and nobody does.
+    pub fn due(&self, now: Timestamp) -> Option<Secret> {
+        let held = self.held.load();
+        let Credential::Tokens(tokens) = &held.credential else { return None };
+        let can = tokens.refresh.is_some()
+            && held.signed_out.is_none()
+            && self.paused_until(now).is_none()
+            && self.refreshing.try_lock().is_ok();
+        let is_due = can && due_at(tokens).is_some_and(|at| at <= now);
+        is_due.then(|| tokens.access.clone())
+    }
+
+    /// Whether the account signs in by a token that has ended and cannot be refreshed, and nobody
+    /// was told yet.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
         let held = self.held.load();
         let Credential::Tokens(tokens) = &held.credential else { return false };
-        let can = tokens.refresh.is_some() && held.signed_out.is_none();
-        can && self.pause.lock().until <= now && due_at(tokens).is_some_and(|at| at <= now)
+        held.signed_out.is_none() && tokens.refresh.is_none() && !is_good(tokens, now)
     }
 
     /// Lets the next refresh go out at once.
@@ -132,14 +152,55 @@ impl Keeper {
         }
     }
 
-    /// Takes note that a refresh did not come through; tells how many did not in a row.
-    fn paused(&self, until: Option<Timestamp>, now: Timestamp) -> u32 {
+    /// Puts `next` in the place of what is held, if that fits; nothing comes in between.
+    fn replace_if(&self, fits: impl Fn(&Held) -> bool, next: impl Fn(&Held) -> Held) -> bool {
+        let before =
+            self.held.rcu(|held| if fits(held) { Arc::new(next(held)) } else { Arc::clone(held) });
+        fits(&before)
+    }
+
+    /// Takes the pair that replaces the tokens of `from`, or older ones of the same sign-in. A
+    /// newer credential stays.
+    fn renew(&self, from: i64, tokens: &Tokens) -> bool {
+        let credential = Credential::Tokens(tokens.clone());
+        let next = Held { credential, version: from + 1, signed_out: None };
+        let fits = |held: &Held| held.version <= from && is_same_sign_in(held.version, from);
+        self.replace_if(fits, |_| next.clone())
+    }
+
+    /// Takes note that the credential of `version` is of no use any more; whether that is news.
+    fn sign_out(&self, version: i64, signed_out: SignedOut) -> bool {
+        let fits = |held: &Held| held.version == version && held.signed_out.is_none();
+        let out = |held: &Held| Held { signed_out: Some(signed_out), ..held.clone() };
+        self.replace_if(fits, out)
+    }
+
+    /// When the pause ends, if there is one. A clock that was put back ends it.
+    fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let pause = *self.pause.lock();
+        (pause.since <= now && now < pause.until).then_some(pause.until)
+    }
+
+    /// Takes note that a refresh did not come through; tells until when none is tried, and how
+    /// many did not in a row.
+    fn pause(&self, stated: Option<Timestamp>, now: Timestamp) -> (Timestamp, u32) {
         let (first, longest) = RETRY_AFTER;
         let mut pause = self.pause.lock();
         let grown = first.saturating_mul(1 << pause.failures.min(6)).min(longest);
-        pause.failures += 1;
-        pause.until = until.unwrap_or(now.plus(grown)).min(now.plus(longest));
-        pause.failures
+        pause.failures = pause.failures.saturating_add(1);
+        pause.since = now;
+        pause.until = stated.unwrap_or(now.plus(grown)).max(now.plus(first));
+        (pause.until, pause.failures)
+    }
+
+    /// Whether people are to be told that refreshes do not come through: once, as soon as the
+    /// account cannot serve, or after a while.
+    fn is_to_be_told(&self, now: Timestamp) -> bool {
+        let serves = self.current(now).is_some();
+        let mut pause = self.pause.lock();
+        let is_news = !pause.told && (!serves || pause.failures >= FAILURES_TOLD);
+        pause.told |= is_news;
+        is_news
     }
 }
 
@@ -175,7 +236,7 @@ fn lifetime(tokens: &Tokens) -> Duration {
 pub async fn secret(app: &Arc<App>, member: &Arc<Member>) -> Result<Secret, Fault> {
     match member.shared.keeper.current(app.now()) {
         Some(secret) => Ok(secret),
-        None => refreshed(app, member, None).await,
+        None => Box::pin(refreshed(app, member, None)).await,
     }
 }
 
@@ -187,16 +248,15 @@ pub async fn refreshed(
     member: &Arc<Member>,
     refused: Option<&Secret>,
 ) -> Result<Secret, Fault> {
-    let app_now = app.now();
+    let begun = app.now();
     let (app, member, refused) = (Arc::clone(app), Arc::clone(member), refused.cloned());
     // On its own, so that no client that leaves cancels it.
     let refresh = tokio::spawn(async move { refresh::one(&app, &member, refused.as_ref()).await });
-    match tokio::time::timeout(REFRESH_WAIT, refresh).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(_)) | Err(_) => {
-            let until = app_now.plus(RETRY_AFTER.0);
-            Err(Fault::without_token("token_refresh_slow", Some(until)))
-        }
+    if let Ok(Ok(outcome)) = tokio::time::timeout(REFRESH_WAIT, refresh).await {
+        outcome
+    } else {
+        let until = begun.plus(RETRY_AFTER.0);
+        Err(Fault::without_token("token_refresh_slow", Some(until)))
     }
 }
 
@@ -224,6 +284,61 @@ mod tests {
         assert!(good(2_000, 1_800) && !good(2_000, 1_900));
         assert!(good(8 * 3_600_000, 8 * 3_600_000 - 30_000));
         assert!(!good(8 * 3_600_000, 8 * 3_600_000 - 10_000));
+    }
+
+    fn keeper(lifetime_millis: i64) -> Keeper {
+        let credential = Credential::Tokens(tokens(lifetime_millis));
+        let held = Held { credential, version: 1, signed_out: None };
+        Keeper {
+            held: ArcSwap::from_pointee(held),
+            refreshing: tokio::sync::Mutex::default(),
+            pause: Mutex::default(),
+        }
+    }
+
+    #[test]
+    fn a_pause_grows_heeds_what_is_stated_and_ends_when_the_clock_is_put_back() {
+        let (keeper, second) = (keeper(2_000), Duration::from_secs(1));
+        let now = Timestamp::from_millis(1_002_000);
+        let seconds = |stated| keeper.pause(stated, now).0.since(now).as_secs();
+        assert_eq!([seconds(None), seconds(None), seconds(None)], [1, 2, 4]);
+        assert_eq!(seconds(Some(now.plus(Duration::from_mins(30)))), 1_800);
+        assert_eq!(seconds(Some(now)), 1, "no provider is asked without a pause");
+        let grown: Vec<_> = (0..9).map(|_| seconds(None)).collect();
+        assert_eq!(grown.last(), Some(&60));
+        assert_eq!(keeper.due(now), None);
+        assert!(keeper.due(now.plus(Duration::from_mins(1))).is_some());
+        assert!(keeper.paused_until(now.minus(second)).is_none());
+    }
+
+    #[test]
+    fn people_are_told_once_of_refreshes_that_do_not_come_through() {
+        let keeper = keeper(2_000);
+        let tell = |millis: i64| {
+            let now = Timestamp::from_millis(1_000_000 + millis);
+            keeper.pause(None, now);
+            keeper.is_to_be_told(now)
+        };
+        assert_eq!([tell(1_500), tell(1_600), tell(1_700)], [false; 3], "it still serves");
+        assert_eq!([tell(2_000), tell(2_100), tell(2_200)], [true, false, false]);
+        keeper.retry_now();
+        assert_eq!([0; 6].map(tell), [false, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn what_comes_of_an_old_sign_in_does_not_touch_a_new_one() {
+        let keeper = keeper(2_000);
+        assert!(keeper.renew(1, &tokens(3_000)));
+        let out = SignedOut {
+            at: Timestamp::from_millis(1_000_000),
+            cause: relay_core::credential::SignOutCause::RefreshRefused,
+        };
+        assert!(!keeper.renew(1, &tokens(4_000)) && !keeper.sign_out(1, out));
+        let signed_in = Held { version: 1_000_000, ..Held::clone(&keeper.held.load()) };
+        keeper.held.store(Arc::new(signed_in));
+        assert!(!keeper.renew(2, &tokens(4_000)) && !keeper.sign_out(2, out));
+        assert_eq!((keeper.version(), keeper.signed_out()), (1_000_000, None));
+        assert!(keeper.sign_out(1_000_000, out) && !keeper.sign_out(1_000_000, out));
     }
 
     #[test]

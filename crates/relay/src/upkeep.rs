@@ -8,6 +8,7 @@ use std::time::Duration;
 use relay_core::clock::Timestamp;
 use relay_core::event::{Ending, Event};
 use relay_core::id::AccountId;
+use relay_core::secret::Secret;
 use relay_upstream::oauth;
 use tokio::task::JoinSet;
 use tokio::time::interval;
@@ -33,33 +34,44 @@ const ASKED_MAX: usize = 8;
 
 /// Looks after the accounts, for ever.
 pub async fn run(app: Arc<App>) {
-    let mut refresh = interval(REFRESH_LOOK);
-    let mut look = interval(LOOK);
+    // Apart from each other: a database that is locked keeps no token from being refreshed.
+    tokio::join!(refresh(&app), look(&app));
+}
+
+async fn refresh(app: &Arc<App>) {
+    let mut every = interval(REFRESH_LOOK);
+    loop {
+        every.tick().await;
+        refresh_due(app);
+    }
+}
+
+async fn look(app: &Arc<App>) {
+    let mut every = interval(LOOK);
     let mut asked = JoinSet::new();
     let mut warned = HashMap::new();
     loop {
         tokio::select! {
-            _ = refresh.tick() => refresh_due(&app),
-            _ = look.tick() => {
-                warn_of_endings(&app, &mut warned).await;
-                ask_all(&app, &mut asked);
+            _ = every.tick() => {
+                ask_all(app, &mut asked);
+                warn_of_endings(app, &mut warned).await;
             }
             Some(_) = asked.join_next() => {}
         }
     }
 }
 
-/// Refreshes the tokens that are about to end. An account that is switched off keeps its refresh
-/// token until it is wanted again.
+/// Refreshes the tokens that are about to end, and tells of those that have. An account that is
+/// switched off keeps its refresh token until it is wanted again.
 fn refresh_due(app: &Arc<App>) {
     let now = app.now();
-    for member in app.roster.snapshot().iter() {
-        if member.account.enabled && member.shared.keeper.is_due(now) {
+    for member in app.roster.snapshot().iter().filter(|member| member.account.enabled) {
+        tokens::tell_of_end(app, member);
+        if let Some(stale) = member.shared.keeper.due(now) {
             let (app, member) = (Arc::clone(app), Arc::clone(member));
             tokio::spawn(async move {
-                let stale = member.shared.keeper.tokens().map(|tokens| tokens.access);
                 // What comes of it is logged where it is known.
-                let _ = tokens::refreshed(&app, &member, stale.as_ref()).await;
+                let _ = tokens::refreshed(&app, &member, Some(&stale)).await;
             });
         }
     }
@@ -87,43 +99,45 @@ fn ask_all(app: &Arc<App>, asked: &mut JoinSet<()>) {
 /// Asks the provider for an account's windows, and once for whose it is.
 async fn ask(app: Arc<App>, member: Arc<Member>) {
     let Ok(access) = tokens::secret(&app, &member).await else { return };
+    let version = member.shared.keeper.version();
+    if member.shared.keeper.tokens().is_none_or(|tokens| tokens.access != access) {
+        // It was replaced just now, perhaps by another person's.
+        return;
+    }
     let (base_url, now) = (&member.account.base_url, app.now());
     match oauth::usage(&member.client, base_url, &access, now).await {
         Ok(windows) => {
             let has_room = !windows.is_empty()
                 && windows.iter().all(|(_, window)| window.used_permille < 1_000);
-            member.shared.notes.windows(windows, member.account.stop_at, &any_family(), now);
+            app.note_windows(&member, windows, now);
             if has_room && member.shared.notes.limit_is_over() {
                 let account = member.account.id;
                 app.outbox.emit(Event::AccountRecovered { account }, now);
             }
         }
         Err(error) => {
-            tracing::debug!(account = %member.account.name, %error, "no windows are told")
+            tracing::debug!(account = %member.account.name, %error, "no windows are told");
         }
     }
     if member.identity.is_none() {
-        identify(&app, &member, &access).await;
+        identify(&app, &member, (version, &access)).await;
     }
 }
 
-async fn identify(app: &App, member: &Member, access: &relay_core::secret::Secret) {
+/// Asks whose a sign-in is; `version` is that of its access token.
+async fn identify(app: &App, member: &Member, (version, access): (i64, &Secret)) {
     match oauth::identity(&member.client, &member.account.base_url, access, app.now()).await {
         Ok(identity) => {
-            let (id, version) = (member.account.id, member.shared.keeper.version());
+            let id = member.account.id;
             let stored = app.store.set_identity(id, version, &identity, app.now()).await;
             if let Err(error) = stored {
                 tracing::debug!(%error, "an identity was not stored; it is asked for again");
             }
         }
         Err(error) => {
-            tracing::debug!(account = %member.account.name, %error, "no identity is told")
+            tracing::debug!(account = %member.account.name, %error, "no identity is told");
         }
     }
-}
-
-fn any_family() -> relay_core::model::ModelFamily {
-    relay_core::model::ModelFamily::of("")
 }
 
 /// Tells people of what ends within two weeks, once for each ending.
@@ -135,12 +149,11 @@ async fn warn_of_endings(app: &App, warned: &mut HashMap<AccountId, Timestamp>) 
         if warned.get(&account) == Some(&at) {
             continue;
         }
-        match app.store.mark_warned(account, at).await {
+        match app.store.mark_warned(account, (what, at), now).await {
             Ok(is_news) => {
                 warned.insert(account, at);
                 if is_news {
                     tracing::warn!(account = %member.account.name, ?what, "an account ends soon");
-                    app.outbox.emit(Event::AccountEnding { account, what, at }, now);
                 }
             }
             Err(error) => tracing::debug!(%error, "nobody is warned yet of an ending"),
@@ -151,10 +164,9 @@ async fn warn_of_endings(app: &App, warned: &mut HashMap<AccountId, Timestamp>) 
 /// What of an account ends soon.
 fn ending(member: &Member, now: Timestamp) -> Option<(Ending, Timestamp)> {
     let setup_token = member.shared.keeper.tokens().filter(|tokens| tokens.refresh.is_none());
-    let ends = [
-        (Ending::Subscription, member.account.ends_at),
-        (Ending::SetupToken, setup_token.and_then(|tokens| tokens.expires_at)),
-    ];
+    // Of a token that has ended people are told by its sign-out.
+    let token_ends = setup_token.and_then(|tokens| tokens.expires_at).filter(|at| *at > now);
+    let ends = [(Ending::Subscription, member.account.ends_at), (Ending::SetupToken, token_ends)];
     ends.into_iter()
         .filter_map(|(what, at)| Some((what, at?)))
         .filter(|(_, at)| *at <= now.plus(WARNED_AHEAD))

@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod admin;
+pub mod call;
 pub mod group;
 pub mod key;
 pub mod moment;

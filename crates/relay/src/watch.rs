@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use relay_core::id::AccountId;
 use relay_store::StoreError;
 use relay_store::changes::{Change, Op, Subject};
 
@@ -60,15 +61,20 @@ async fn take_one(app: &App, change: Change) -> Result<(), StoreError> {
 }
 
 async fn account(app: &App, change: Change) -> Result<(), StoreError> {
-    let id = relay_core::id::AccountId(change.id);
+    let id = AccountId(change.id);
     app.models.forget(id);
     let before = app.roster.find(id);
     if let Some(stored) = app.store.account(id).await? {
+        let is_replaced = |member: &Member| member.shared.keeper.is_replaced_by(&stored);
+        if before.as_deref().is_some_and(is_replaced) {
+            forget_refreshes(app, id).await;
+        }
         // A rest was for the credential, the address or the proxy that the account had.
         let is_new = |member: &Member| {
-            member.shared.keeper.is_replaced_by(&stored)
+            is_replaced(member)
                 || member.account.base_url != stored.account.base_url
                 || member.account.proxy != stored.account.proxy
+                || member.account.oauth != stored.account.oauth
         };
         if let Some(member) = before
             && (change.op == Op::Reset || is_new(&member))
@@ -79,13 +85,18 @@ async fn account(app: &App, change: Change) -> Result<(), StoreError> {
     } else {
         app.roster.remove(id);
         app.pins.forget_account(id);
-        let credentials = app.credentials.clone();
-        let forgotten = tokio::task::spawn_blocking(move || credentials.forget(id)).await;
-        if !matches!(forgotten, Ok(Ok(()))) {
-            tracing::warn!(account = %id, "a removed account's tokens stay on disk until the next start");
-        }
+        forget_refreshes(app, id).await;
     }
     Ok(())
+}
+
+/// What was refreshed of a credential that is no more is of no use to anyone.
+async fn forget_refreshes(app: &App, id: AccountId) {
+    let credentials = app.credentials.clone();
+    let forgotten = tokio::task::spawn_blocking(move || credentials.forget(id)).await;
+    if !matches!(forgotten, Ok(Ok(()))) {
+        tracing::warn!(account = %id, "tokens that are void stay on disk until the next start");
+    }
 }
 
 async fn key(app: &App, change: Change) -> Result<(), StoreError> {
@@ -134,7 +145,9 @@ async fn save_notes(app: &App) {
     let rows: Vec<_> = changed.iter().map(|(it, note)| (it.account.id, note.clone())).collect();
     if let Err(error) = app.store.save_account_notes(&rows, app.now()).await {
         tracing::debug!(%error, "notes of accounts were not stored; they are with the next");
-        changed.iter().for_each(|(member, _)| member.shared.notes.mark_changed());
+        for (member, _) in &changed {
+            member.shared.notes.mark_changed();
+        }
     }
 }
 

@@ -171,4 +171,29 @@ mod tests {
         host.answered(&family, NOW);
         assert!(!rests(&host, "claude-opus-4-8"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn neither_one_account_nor_one_call_condemns_a_host_and_a_reset_clears_it(
+            faults in proptest::collection::vec((0_usize..6, 0_i64..3, 0_u8..3), 1..40),
+        ) {
+            const CAUSES: [RestCause; 6] = [
+                RestCause::RateLimited, RestCause::Overloaded, RestCause::Unauthorised,
+                RestCause::Condemned, RestCause::Failing, RestCause::Unreachable,
+            ];
+            let (mut one_account, mut one_call) = (HostHealth::default(), HostHealth::default());
+            let mut any = HostHealth::default();
+            for (cause, account, call) in faults {
+                let cause = CAUSES[cause];
+                proptest::prop_assert!(!meet(&mut one_account, cause, 1, call));
+                if cause != RestCause::Overloaded {
+                    proptest::prop_assert!(!meet(&mut one_call, cause, account, 7));
+                }
+                meet(&mut any, cause, account, call);
+            }
+            any.reset();
+            proptest::prop_assert!(!rests(&any, "claude-opus-4-8"));
+            proptest::prop_assert_eq!(any.rests(NOW).count(), 0);
+        }
+    }
 }

@@ -1,3 +1,5 @@
+mod sequences;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -84,6 +86,30 @@ fn a_family_rests_alone() {
     assert_eq!(health.standing(&ModelFamily::of("claude-sonnet-4-6"), now), Standing::Open);
     health.reset();
     assert_eq!(health.standing(&opus(), now), Standing::Open);
+}
+
+#[test]
+fn unstated_rests_have_a_longest_and_no_jitter_makes_them_longer() {
+    for (cause, first, longest) in [
+        (RestCause::RateLimited, 5, 300),
+        (RestCause::Failing, 1, 60),
+        (RestCause::Overloaded, 1, 60),
+        (RestCause::Unreachable, 1, 60),
+        (RestCause::Unauthorised, 60, 1_800),
+        (RestCause::Condemned, 60, 1_800),
+    ] {
+        for jitter in [0, 1, 128, 255] {
+            let mut health = Health::default();
+            let mut now = Timestamp::from_seconds(1_000);
+            for strike in 0..40_u32 {
+                let rest = health.fault(&evidence(cause, None), &opus(), now, jitter).rest;
+                let most = (first * 2_u64.saturating_pow(strike)).min(longest) * 1_000;
+                let millis = u64::try_from(rest.until.since(now).as_millis()).expect("short");
+                assert!((most * 3 / 4..=most).contains(&millis), "{cause:?} {strike} {millis}");
+                now = rest.until;
+            }
+        }
+    }
 }
 
 proptest! {

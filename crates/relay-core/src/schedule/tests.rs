@@ -14,6 +14,7 @@ fn view(account: &Account) -> AccountView<'_> {
         last_used: Timestamp::from_seconds(0),
         standing: Standing::Open,
         probed: false,
+        doubted: false,
         headroom: 1_000,
         closed: None,
         plan: Plan::Has,
@@ -165,6 +166,19 @@ fn headroom_decides_between_equals_by_the_percent() {
 }
 
 #[test]
+fn an_account_in_doubt_goes_last_and_is_not_closed() {
+    let (mut a, b) = (account(1), account(2));
+    a.priority = 1;
+    let doubted = AccountView { doubted: true, ..view(&a) };
+    assert_eq!(served(choose(&[doubted, view(&b)], &demand())), Some(2));
+    assert_eq!(served(choose(&[doubted], &demand())), Some(1));
+    let both = [doubted, AccountView { doubted: true, ..view(&b) }];
+    assert_eq!(served(choose(&both, &demand())), Some(1));
+    let pinned = Demand { pinned: Some(a.id), ..demand() };
+    assert_eq!(served(choose(&[doubted, view(&b)], &pinned)), Some(1), "its cache is there");
+}
+
+#[test]
 fn what_only_a_person_can_change_is_not_tried() {
     let a = account(1);
     for closed in [Closed::SignedOut, Closed::Ended] {
@@ -232,7 +246,7 @@ fn standing(drawn: u8) -> Standing {
         _ => Standing::Rests(Rest {
             until: Timestamp::from_seconds(1_000 + i64::from(drawn)),
             cause: RestCause::Failing,
-            stated: drawn % 2 == 0,
+            stated: drawn.is_multiple_of(2),
         }),
     }
 }

@@ -4,6 +4,7 @@
 use relay_core::account::AccountKind;
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, Identity, SignedOut, Tokens};
+use relay_core::event::{Ending, Event};
 use relay_core::id::AccountId;
 use relay_core::secret::Secret;
 use sqlx::SqliteConnection;
@@ -12,6 +13,7 @@ use super::sealed;
 use crate::changes::{Op, Subject, note};
 use crate::columns::{Columns, json};
 use crate::error::StoreError;
+use crate::outbox;
 use crate::pool::Store;
 
 /// The version of the credential that an account is added with.
@@ -62,9 +64,9 @@ impl Store {
         self.write_pair(id, (oldest, from_version), tokens, now).await
     }
 
-    /// Writes that an account has to be signed in again; the tokens stay. `false`, and nothing is
-    /// written, if that was known, if the account has a credential of another version or if it was
-    /// removed: so of several that find it out, one is told `true` and tells people.
+    /// Writes that an account has to be signed in again, with the event that tells people; the
+    /// tokens stay. `false`, and nothing is written, if that was known, if the account has a
+    /// credential of another version or if it was removed: so people are told once.
     pub async fn sign_out(
         &self,
         id: AccountId,
@@ -87,6 +89,8 @@ impl Store {
         if done.rows_affected() == 0 {
             return Ok(false);
         }
+        let event = Event::AccountSignedOut { account: id, cause: signed_out.cause };
+        outbox::put(&mut edit, &event, now).await?;
         note(&mut edit, (Subject::Account, Op::Changed), id.0, now).await?;
         edit.commit().await?;
         Ok(true)
@@ -126,18 +130,30 @@ impl Store {
         Ok(true)
     }
 
-    /// Writes that people were warned that the account ends at `ending`; `false` if that was
-    /// written before or the account was removed. No edit is told: only who warns reads it.
-    pub async fn mark_warned(&self, id: AccountId, ending: Timestamp) -> Result<bool, StoreError> {
+    /// Writes that people were warned that the account ends at `at`, with the event that warns
+    /// them; `false` if that was written before or the account was removed. No edit is told: only
+    /// who warns reads it.
+    pub async fn mark_warned(
+        &self,
+        id: AccountId,
+        (what, at): (Ending, Timestamp),
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut edit = self.edit().await?;
         let done = sqlx::query(
             "update accounts set warned_of = $2
              where id = $1 and removed_at is null and warned_of is distinct from $2",
         )
         .bind(id.0)
-        .bind(ending.as_millis())
-        .execute(&self.writer)
+        .bind(at.as_millis())
+        .execute(&mut *edit)
         .await?;
-        Ok(done.rows_affected() == 1)
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        outbox::put(&mut edit, &Event::AccountEnding { account: id, what, at }, now).await?;
+        edit.commit().await?;
+        Ok(true)
     }
 
     /// Which credentials there are, by account.
@@ -239,6 +255,11 @@ pub(super) fn tail(credential: &Credential) -> &str {
         Credential::ApiKey(key) => key.last_four(),
         Credential::Tokens(Tokens { access, .. }) => Secret::last_four(access),
     }
+}
+
+/// Whether two versions are of one sign-in, so that the greater came of the other by refreshes.
+pub const fn is_same_sign_in(one: i64, other: i64) -> bool {
+    first_of_sign_in(one) == first_of_sign_in(other)
 }
 
 /// The least version of the sign-in that `version` belongs to.

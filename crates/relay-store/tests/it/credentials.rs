@@ -1,6 +1,7 @@
 use relay_core::account::AccountKind;
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, Identity, SignOutCause, SignedOut, Tokens};
+use relay_core::event::Ending;
 use relay_core::id::AccountId;
 use relay_core::secret::Secret;
 use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
@@ -139,7 +140,9 @@ async fn one_of_several_who_find_an_account_signed_out_is_told_so() {
     assert_eq!(found.credential, Credential::Tokens(pair("the first")), "the tokens stay");
     assert!(found.account.enabled, "the operator's switch is the operator's");
 
-    assert!(store.mark_warned(anna, minute(60)).await.expect("written"));
+    assert!(
+        store.mark_warned(anna, (Ending::Subscription, minute(60)), START).await.expect("written")
+    );
     sign_in(&store, anna, "a person").await;
     let found = read(&store, anna).await;
     assert_eq!((found.signed_out, found.identity, found.warned_of), (None, None, None));
@@ -172,8 +175,12 @@ async fn people_are_warned_once_of_each_ending() {
     let Scratch { store, dir: _dir } = Scratch::new().await;
     let anna = add(&store, "anna").await;
     let before = store.latest_change().await.expect("read");
-    assert!(store.mark_warned(anna, minute(60)).await.expect("written"));
-    assert!(!store.mark_warned(anna, minute(60)).await.expect("known"));
+    assert!(
+        store.mark_warned(anna, (Ending::Subscription, minute(60)), START).await.expect("written")
+    );
+    assert!(
+        !store.mark_warned(anna, (Ending::Subscription, minute(60)), START).await.expect("known")
+    );
     assert_eq!(store.latest_change().await.expect("read"), before);
     assert_eq!(read(&store, anna).await.warned_of, Some(minute(60)));
 
@@ -182,10 +189,17 @@ async fn people_are_warned_once_of_each_ending() {
     assert_eq!(read(&store, anna).await.warned_of, Some(minute(60)), "it is the same ending");
     store.change_account(anna, &ends(Some(minute(90))), START).await.expect("changed");
     assert_eq!(read(&store, anna).await.warned_of, None);
-    assert!(store.mark_warned(anna, minute(90)).await.expect("written"));
+    assert!(
+        store.mark_warned(anna, (Ending::Subscription, minute(90)), START).await.expect("written")
+    );
     store.change_account(anna, &ends(None), START).await.expect("changed");
     assert_eq!(read(&store, anna).await.warned_of, None);
-    assert!(!store.mark_warned(AccountId(9), minute(60)).await.expect("no such"));
+    assert!(
+        !store
+            .mark_warned(AccountId(9), (Ending::Subscription, minute(60)), START)
+            .await
+            .expect("no such")
+    );
 }
 
 #[tokio::test]
@@ -295,7 +309,7 @@ async fn a_removed_account_keeps_nothing_that_signs_in_or_says_whose_it_was() {
     let store = &scratch.store;
     let anna = add(store, "anna").await;
     store.sign_out(anna, 1, REFUSED, START).await.expect("written");
-    store.mark_warned(anna, minute(60)).await.expect("written");
+    store.mark_warned(anna, (Ending::Subscription, minute(60)), START).await.expect("written");
     store.save_account_notes(&[(anna, "{}".into())], START).await.expect("saved");
     store.remove_account(anna, START).await.expect("removed");
     // What is left, put where it can be read.

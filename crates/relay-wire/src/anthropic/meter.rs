@@ -117,6 +117,13 @@ impl Meter {
         }
     }
 
+    /// The input that was stated, caches included, and the output so far: cheap enough to be asked
+    /// for again and again.
+    pub fn so_far(&self) -> (u64, u64) {
+        let stated = self.stated.tokens();
+        (stated.context(), stated.output.max(self.written.tokens()))
+    }
+
     /// Whether `message_start` was seen.
     pub fn saw_start(&self) -> bool {
         self.saw_start

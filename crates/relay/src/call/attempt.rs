@@ -8,10 +8,8 @@ use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use relay_core::account::{Account, AccountKind};
-use relay_core::event::Event;
 use relay_core::health::RestCause;
 use relay_core::key::{BindingTarget, Pool};
-use relay_core::model::ModelFamily;
 use relay_core::secret::Secret;
 use relay_upstream::fault::{Blame, ClientStanding, Fault, Refused, judge, status_of_kind};
 use relay_upstream::headers::{self, LimitHeaders};
@@ -56,6 +54,14 @@ impl Reply {
         match self {
             Self::Stream(_) => StatusCode::OK,
             Self::Whole(reply) => reply.status,
+        }
+    }
+
+    /// Whether it is an answer, and no refusal of what the caller sent.
+    pub(super) fn is_good(&self) -> bool {
+        match self {
+            Self::Stream(head) => !matches!(head.progress, Progress::GaveUp(_)),
+            Self::Whole(reply) => reply.status.is_success(),
         }
     }
 }
@@ -107,8 +113,9 @@ pub(super) enum Patience {
     Short,
 }
 
-/// To the first byte of a stream that tries out an account while another could answer.
-const TRIAL_FIRST_BYTE: Duration = Duration::from_secs(15);
+/// To the first byte of a stream that tries out an account while another could answer, and between
+/// bytes up to its first content.
+const TRIAL_SILENCE: Duration = Duration::from_secs(15);
 
 /// The deadlines of one attempt: the account's own, else the relay's.
 struct Deadlines {
@@ -122,15 +129,12 @@ impl Deadlines {
         let own = account.deadlines;
         let unary = own.unary.unwrap_or(settings.unary_deadline);
         let first = own.first_byte.unwrap_or(settings.first_byte_deadline);
-        let first = match patience {
-            Patience::Usual => first,
-            Patience::Short => first.min(TRIAL_FIRST_BYTE),
+        let idle = own.idle.unwrap_or(settings.idle_deadline);
+        let (first, idle) = match patience {
+            Patience::Usual => (first, idle),
+            Patience::Short => (first.min(TRIAL_SILENCE), idle.min(TRIAL_SILENCE)),
         };
-        Self {
-            head: if streamed { first } else { unary },
-            unary,
-            idle: own.idle.unwrap_or(settings.idle_deadline),
-        }
+        Self { head: if streamed { first } else { unary }, unary, idle }
     }
 }
 
@@ -155,9 +159,18 @@ pub(super) async fn attempt(
     let outcome = try_with.send(&secret, body, meter).await;
     match (outcome, again) {
         (Err(failed), Some(body)) if failed.fault.status == Some(401) => {
-            let fresh = tokens::refreshed(app, member, Some(&secret)).await.map_err(|_| failed)?;
+            let refreshed = Box::pin(tokens::refreshed(app, member, Some(&secret)));
+            let fresh = match refreshed.await {
+                Ok(fresh) => fresh,
+                // Only where no other token is to be had, it is the credential's fault.
+                Err(fault) if fault.evidence.cause == RestCause::Unauthorised => {
+                    return Err(failed);
+                }
+                Err(fault) => return Err(fault.into()),
+            };
             *meter = Meter::default();
-            try_with.send(&fresh, body, meter).await
+            // Rare, so that its state is kept apart from that of the usual attempt.
+            Box::pin(try_with.send(&fresh, body, meter)).await
         }
         (outcome, _) => outcome,
     }
@@ -184,7 +197,8 @@ impl Try<'_> {
             Ok(Err(broken)) => return Err(Fault::of_connection(&broken).into()),
             Ok(Ok(response)) => response,
         };
-        note_windows(app, member, &call.model_family, response.headers());
+        let now = app.now();
+        app.note_windows(member, quota::anthropic(response.headers(), now), now);
         let shown = headers::response(response.headers(), limit_headers(call, member));
         let (head, incoming) = response.into_parts();
         let body = UpstreamBody::new(&head.headers, incoming)
@@ -307,18 +321,6 @@ fn mapped(call: &Call, account: &Account, body: Bytes) -> Bytes {
             splice::replace(&body, call.model_span.clone(), splice::json_string(model).as_bytes())
         }
         _ => body,
-    }
-}
-
-/// Takes note of the quota windows that an answer tells of.
-fn note_windows(app: &App, member: &Member, family: &ModelFamily, headers: &HeaderMap) {
-    let now = app.now();
-    let windows = quota::anthropic(headers, now);
-    let stop_at = member.account.stop_at;
-    if let Some(stopped) = member.shared.notes.windows(windows, stop_at, family, now) {
-        let (account, until, cause) = (member.account.id, stopped.until, RestCause::WindowMark);
-        tracing::warn!(account = %member.account.name, window = %stopped.window, "an account rests: the operator's mark is reached");
-        app.outbox.emit(Event::AccountRested { account, until, cause }, now);
     }
 }
 

@@ -1,7 +1,8 @@
 //! A fault of which it is not known yet whether it is the account's or the call's.
 //!
 //! If a second account answers the call with the same error, the call itself is the cause, and
-//! nobody rests for it. Until that is known the fault is held in doubt, for a moment at most.
+//! nobody rests for it, however long that takes to tell. Until it is known, calls ask other
+//! accounts first, if there are any.
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use relay_upstream::fault::Fault;
 use crate::app::{App, random};
 use crate::roster::{Member, Probe};
 
-/// A fault in doubt. Dropping it means that it is the account's.
-#[must_use = "dropping it rests the account"]
+/// A fault in doubt. Dropping it means that nobody will know: no account rests for it.
+#[must_use = "a fault is the account's, or the call's"]
 pub(super) struct Doubt {
     state: Option<Held>,
 }
@@ -42,6 +43,7 @@ impl Doubt {
         (fault, sent): (Fault, Timestamp),
         probe: Option<Probe>,
     ) -> Self {
+        member.shared.notes.doubt(call, &fault.evidence, &family, app.now());
         let state = Held { app, member, call, family, fault, sent, _probe: probe };
         Self { state: Some(state) }
     }
@@ -51,16 +53,26 @@ impl Doubt {
         Self { state: None }
     }
 
+    /// The account is the cause.
+    pub(super) fn confirm(mut self) {
+        if let Some(held) = self.state.take() {
+            held.member.shared.notes.doubt_is_over(held.call);
+            held.confirm();
+        }
+    }
+
     /// The call is the cause.
     pub(super) fn withdraw(mut self) {
-        self.state = None;
+        if let Some(held) = self.state.take() {
+            held.member.shared.notes.doubt_is_over(held.call);
+        }
     }
 }
 
 impl Drop for Doubt {
     fn drop(&mut self) {
         if let Some(held) = self.state.take() {
-            held.confirm();
+            held.member.shared.notes.doubt_stays(held.call, held.app.now());
         }
     }
 }

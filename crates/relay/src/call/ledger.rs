@@ -22,6 +22,7 @@ use super::doubt::Doubt;
 use super::{Call, Endpoint};
 use crate::app::App;
 use crate::failure::{Busy, Failure};
+use crate::open_calls::{OpenCall, Phase};
 use crate::roster::{Member, Probe};
 
 /// The status of a call whose client left before it was answered, as nginx logs it.
@@ -41,6 +42,7 @@ pub(super) struct Ledger {
     first_byte: Option<Duration>,
     upstream_time: Duration,
     state: State,
+    shown: OpenCall,
 }
 
 /// The attempt under way.
@@ -77,6 +79,7 @@ impl Ledger {
     /// Opens the ledger of a call.
     pub(super) fn new(app: Arc<App>, call: Box<Call>) -> Self {
         Self {
+            shown: app.open_calls.enter(&call),
             app,
             call,
             meter: Meter::default(),
@@ -106,6 +109,12 @@ impl Ledger {
     /// The call, and the meter of its answer.
     pub(super) fn parts(&mut self) -> (&Call, &mut Meter) {
         (&self.call, &mut self.meter)
+    }
+
+    /// Shows how far the answer has come.
+    pub(super) fn show_progress(&self) {
+        let (input, output) = self.meter.so_far();
+        self.shown.counts(input, output);
     }
 
     /// The account that is being asked.
@@ -149,6 +158,7 @@ impl Ledger {
             })?;
         }
         member.shared.used(now);
+        self.shown.asks(member.account.id);
         self.current = Some(Current {
             member,
             started: Instant::now(),
@@ -202,7 +212,8 @@ impl Ledger {
         self.call.endpoint == Endpoint::Messages || limits
     }
 
-    /// Ends the attempt for a fault. What it says of the account is in doubt until that is dropped.
+    /// Ends the attempt for a fault. What it says of the account is in doubt until that is
+    /// confirmed or withdrawn.
     pub(super) fn fault(&mut self, fault: &Fault) -> Doubt {
         let Some(mut current) = self.current.take() else { return Doubt::none() };
         self.upstream_time += current.started.elapsed();
@@ -214,6 +225,7 @@ impl Ledger {
             "an attempt failed"
         );
         self.meter = Meter::default();
+        self.shown.is(Phase::Waiting);
         self.attempts.push(Attempt {
             fault: Some(fault.word.to_owned()),
             status: fault.status,
@@ -228,24 +240,31 @@ impl Ledger {
         Doubt::new(self.app.clone(), current.member, call, (fault.clone(), sent), probe)
     }
 
-    /// Takes note that the account answers: its rests are over and the conversation stays with it.
-    pub(super) fn account_answers(&mut self, status: StatusCode, keep_pin: KeepPin) {
+    /// Takes note that the upstream answers.
+    pub(super) fn answer_begins(&mut self, status: StatusCode) {
         self.first_byte = Some(self.call.started.elapsed());
+        self.shown.is(Phase::Streaming);
         let Some(current) = &mut self.current else { return };
         current.status = Some(status.as_u16());
         self.upstream_time += current.started.elapsed();
-        let now = self.app.now();
-        let account = current.member.account.id;
         // The account is found able or not by now, however long the answer takes.
         current.probe = None;
+    }
+
+    /// Takes note that the account serves: its rests are over and the conversation stays with it.
+    /// A count of tokens, which costs nothing, shows only that it counts.
+    pub(super) fn account_serves(&mut self, keep_pin: KeepPin) {
+        let Some(current) = &self.current else { return };
+        if self.call.endpoint == Endpoint::CountTokens {
+            return;
+        }
+        let now = self.app.now();
+        let account = current.member.account.id;
         current.member.host.answered(&self.call.model_family, current.sent);
         if current.member.shared.notes.answered(&self.call.model_family, current.sent) {
             self.app.outbox.emit(Event::AccountRecovered { account }, now);
         }
-        // A count of tokens leaves no prompt in a provider's cache.
-        if let (Endpoint::Messages, Some(session), KeepPin::No) =
-            (self.call.endpoint, self.call.session, keep_pin)
-        {
+        if let (Some(session), KeepPin::No) = (self.call.session, keep_pin) {
             self.app.pins.set(session, account, now);
         }
     }

@@ -1,17 +1,14 @@
 //! The one failover loop: attempts, until an account answers or none is left.
 
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use http::StatusCode;
 use relay_core::health::{RestCause, RestKind};
 use relay_core::id::AccountId;
 use relay_core::protocol::Family;
-use relay_core::schedule::{NoCapacity, all_rest};
+use relay_core::schedule::{Hold, NoCapacity, all_rest};
 use relay_core::usage::Outcome;
-use relay_upstream::fault::Fault;
-use tokio::time::timeout;
+use relay_upstream::fault::{Fault, Trouble};
 
 use super::attempt::{Failed, Patience, Reply, attempt};
 use super::doubt::Doubt;
@@ -36,9 +33,16 @@ impl ClientLeft {
     }
 }
 
-/// How long a fault is held in doubt at most: whether a second account answers the same is mostly
-/// known sooner, and until then calls go on asking the first.
-const DOUBT_MAX: Duration = Duration::from_secs(1);
+/// The faults of a call that it may be the cause of itself.
+type InDoubt = Vec<(Trouble, Doubt)>;
+
+/// Why there is no further attempt.
+enum Stop {
+    /// No other account could tell whose the faults so far are: they are the accounts'.
+    Out(NoCapacity),
+    /// Another account could tell, and may not be asked.
+    Untold,
+}
 
 /// Makes attempts until an account answers. Nothing has been passed on to the client when this
 /// returns, and an error is already settled.
@@ -47,34 +51,21 @@ pub(super) async fn run(
     mut body: CallBody,
     left: &ClientLeft,
 ) -> Result<(Reply, Ledger), Unserved> {
+    let app = ledger.app().clone();
     let mut tried: Vec<AccountId> = Vec::new();
     let mut last: Option<Fault> = None;
-    let mut doubt = Doubt::none();
+    let mut in_doubt: InDoubt = Vec::new();
     loop {
-        let app = ledger.app().clone();
-        let settings = &app.settings.calls;
-        let number = ledger.attempts() + 1;
-        let is_over = |call: &Call| {
-            let too_late = number > 1 && call.started.elapsed() > settings.attempts_within;
-            number > settings.attempts_max || too_late || left.is_set()
-        };
-        if is_over(ledger.call()) {
-            drop(doubt);
-            return Err(give_up(ledger, NoCapacity::NoneAble, last));
-        }
-        let picked = match pick(&app, ledger.call(), &tried).await {
-            // A pick may have to wait.
-            Ok(_) if is_over(ledger.call()) || !app.may_try(number) => Err(NoCapacity::NoneAble),
-            picked => picked,
-        };
-        let Picked { member, slot, probe, keep_pin } = match picked {
+        let picked = match next(&ledger, &tried, left).await {
             Ok(picked) => picked,
-            Err(none) => {
-                drop(doubt);
+            Err(Stop::Untold) => return Err(give_up(ledger, NoCapacity::NoneAble, last)),
+            Err(Stop::Out(none)) => {
+                confirm(in_doubt);
                 return Err(give_up(ledger, none, last));
             }
         };
-        let is_last = number == settings.attempts_max;
+        let Picked { member, slot, probe, keep_pin } = picked;
+        let is_last = tried.len() + 1 == app.settings.calls.attempts_max;
         let Some(bytes) = body.for_attempt(is_last) else {
             return Err(give_up(ledger, NoCapacity::NoneAble, last));
         };
@@ -84,32 +75,69 @@ pub(super) async fn run(
             return Err(end(ledger, failure));
         }
         let (call, meter) = ledger.parts();
-        let attempt = attempt(&app, call, &member, (bytes, patience), meter);
-        match in_doubt_at_most(DOUBT_MAX, &mut doubt, attempt).await {
+        match attempt(&app, call, &member, (bytes, patience), meter).await {
             Ok(reply) => {
-                ledger.account_answers(reply.status(), keep_pin);
+                ledger.answer_begins(reply.status());
+                if reply.is_good() {
+                    // Nothing was wrong with the call.
+                    confirm(in_doubt);
+                    ledger.account_serves(keep_pin);
+                }
                 return Ok((reply, ledger));
             }
             Err(Failed { fault, answer }) => {
-                let again = fault
-                    .trouble()
-                    .filter(|it| last.as_ref().and_then(Fault::trouble) == Some(*it));
-                let new = ledger.fault(&fault);
-                if again.is_some() {
+                let doubt = ledger.fault(&fault);
+                let Some(trouble) = fault.trouble() else {
+                    doubt.confirm();
+                    last = Some(fault);
+                    continue;
+                };
+                let again = in_doubt.iter().any(|(known, _)| *known == trouble);
+                in_doubt.push((trouble, doubt));
+                if again {
                     // Two accounts say the same of this call: it is the cause, and gets to know.
-                    doubt.withdraw();
-                    new.withdraw();
+                    withdraw(in_doubt);
                     return match answer {
                         Some(answer) => Ok((Reply::Whole(answer), ledger)),
                         None => Err(give_up(ledger, NoCapacity::NoneAble, Some(fault))),
                     };
                 }
-                // What came before is confirmed; this is in doubt if the call can be its cause.
-                doubt = if fault.trouble().is_some() { new } else { Doubt::none() };
                 last = Some(fault);
             }
         }
     }
+}
+
+fn confirm(in_doubt: InDoubt) {
+    for (_, doubt) in in_doubt {
+        doubt.confirm();
+    }
+}
+
+fn withdraw(in_doubt: InDoubt) {
+    for (_, doubt) in in_doubt {
+        doubt.withdraw();
+    }
+}
+
+/// The account of the next attempt, if there may be one.
+async fn next(ledger: &Ledger, tried: &[AccountId], left: &ClientLeft) -> Result<Picked, Stop> {
+    let (app, call) = (ledger.app(), ledger.call());
+    let settings = &app.settings.calls;
+    let number = tried.len() + 1;
+    let may_begin = || {
+        if left.is_set() {
+            return Err(Stop::Untold);
+        }
+        let too_late = number > 1 && call.started.elapsed() > settings.attempts_within;
+        let over = number > settings.attempts_max || too_late;
+        if over { Err(Stop::Out(NoCapacity::NoneAble)) } else { Ok(()) }
+    };
+    may_begin()?;
+    let picked = pick(app, call, tried).await.map_err(Stop::Out)?;
+    // A pick may have to wait.
+    may_begin()?;
+    if app.may_try(number) { Ok(picked) } else { Err(Stop::Untold) }
 }
 
 /// A trial is short where another account could answer instead.
@@ -118,22 +146,6 @@ fn patience(app: &App, call: &Call, tried: &[AccountId], is_trial: bool) -> Pati
         Patience::Short
     } else {
         Patience::Usual
-    }
-}
-
-/// Awaits `attempt`; a fault that is still in doubt after `span` is the account's.
-async fn in_doubt_at_most<T>(
-    span: Duration,
-    doubt: &mut Doubt,
-    attempt: impl Future<Output = T>,
-) -> T {
-    let mut attempt = pin!(attempt);
-    match timeout(span, attempt.as_mut()).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            drop(std::mem::replace(doubt, Doubt::none()));
-            attempt.await
-        }
     }
 }
 
@@ -161,7 +173,9 @@ fn after(ledger: &Ledger, fault: &Fault) -> Failure {
     let (app, call) = (ledger.app(), ledger.call());
     let now = app.now();
     let members = app.roster.snapshot();
-    let rest = all_rest(&views(app, &members, call), &demand(call, None, &[]));
+    let held = call.session.filter(|_| call.hold == Hold::Hard);
+    let pinned = held.and_then(|session| app.pins.get(session, now));
+    let rest = all_rest(&views(app, &members, call), &demand(call, pinned, &[]));
     if let Some(reason) = rest
         && matches!(reason, NoCapacity::AllRest { kind: RestKind::Limit | RestKind::Overload, .. })
     {
@@ -172,7 +186,11 @@ fn after(ledger: &Ledger, fault: &Fault) -> Failure {
         _ => None,
     };
     let message = fault.said.clone().unwrap_or_else(|| told(fault.word).to_owned());
-    Failure::Upstream { status: status(fault, call.family), message, retry_after }
+    // What one account rests for is not what all do: a limit of the last would tell half of it.
+    let is_mixed = rest.is_some() && fault.evidence.cause.kind() != RestKind::Fault;
+    let status =
+        if is_mixed { StatusCode::SERVICE_UNAVAILABLE } else { status(fault, call.family) };
+    Failure::Upstream { status, message, retry_after }
 }
 
 fn status(fault: &Fault, family: Family) -> StatusCode {

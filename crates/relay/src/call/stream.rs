@@ -86,6 +86,7 @@ impl Passing {
             durable: None,
             ledger,
         };
+        passing.ledger.show_progress();
         passing.progressed(&head.progress);
         passing
     }
@@ -121,6 +122,7 @@ impl Passing {
         match upstream.framer.push(chunk) {
             Ok(batch) => {
                 let progress = observe(self.ledger.meter(), &batch);
+                self.ledger.show_progress();
                 self.progressed(&progress);
                 if !batch.raw().is_empty() {
                     self.queue.push_back(batch.raw());

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::cli::Which;
 use crate::cli::context::Context;
 use crate::cli::terminal::{Column, table};
+use crate::verbs::account::Selection;
 use crate::verbs::group::{self, GroupView};
 
 #[derive(Debug, Subcommand)]
@@ -25,18 +26,29 @@ pub(super) enum GroupCommand {
     List,
     /// Remove a group; its accounts stay
     Remove(Which),
-    /// Put an account into a group
-    Join(Member),
-    /// Take an account out of a group
-    Leave(Member),
+    /// Put accounts into a group
+    Join(Members),
+    /// Take accounts out of a group
+    Leave(Members),
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Member {
+pub(super) struct Members {
     /// The group's id or name
     group: String,
-    /// The account's id or name
-    account: String,
+    /// The accounts' ids or names; nothing is done if one of them is wrong
+    #[arg(value_name = "ACCOUNT", required_unless_present = "all", conflicts_with = "all")]
+    accounts: Vec<String>,
+    /// All accounts
+    #[arg(long)]
+    all: bool,
+}
+
+impl Members {
+    fn read(self) -> (String, Selection) {
+        let selection = if self.all { Selection::All } else { Selection::Named(self.accounts) };
+        (self.group, selection)
+    }
 }
 
 impl GroupCommand {
@@ -55,8 +67,14 @@ impl GroupCommand {
             Self::Add { name, name_flag } => {
                 group::add(store, &name.or(name_flag).unwrap_or_default(), now).await?
             }
-            Self::Join(it) => group::join(store, &it.group, &it.account, now).await?,
-            Self::Leave(it) => group::leave(store, &it.group, &it.account, now).await?,
+            Self::Join(members) => {
+                let (group, accounts) = members.read();
+                group::join(store, &group, &accounts, now).await?
+            }
+            Self::Leave(members) => {
+                let (group, accounts) = members.read();
+                group::leave(store, &group, &accounts, now).await?
+            }
         };
         let shown = group::show(store, &id.to_string()).await?;
         context.form.answer(&shown, |group| text(std::slice::from_ref(group), context))

@@ -4,7 +4,7 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context as _;
@@ -38,17 +38,14 @@ impl SecretSource {
             return from_stdin().map(Some);
         }
         if let Some(path) = &self.file {
-            let file = File::open(path);
-            let file = file.with_context(|| format!("cannot open {}", path.display()))?;
-            return trimmed(file).map(Some);
+            return from_file(path).map(Some);
         }
-        match &self.variable {
-            Some(name) => {
-                let text = env::var(name).with_context(|| format!("cannot read {name}"))?;
-                Ok(Some(Secret::new(text.trim())))
-            }
-            None => Ok(None),
-        }
+        self.variable.as_deref().map(from_variable).transpose()
+    }
+
+    /// Whether a source is named.
+    pub(super) const fn is_named(&self) -> bool {
+        self.stdin || self.file.is_some() || self.variable.is_some()
     }
 
     /// The secret; without a source it is asked for on the terminal.
@@ -69,6 +66,30 @@ pub(super) fn from_stdin() -> anyhow::Result<Secret> {
     trimmed(io::stdin().lock())
 }
 
+/// All of a file.
+pub(super) fn from_file(path: &Path) -> anyhow::Result<Secret> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    trimmed(file)
+}
+
+/// What an environment variable holds.
+pub(super) fn from_variable(name: &str) -> anyhow::Result<Secret> {
+    // The system's own words would repeat a value that is not text.
+    match env::var(name) {
+        Ok(text) => Ok(Secret::new(Secret::new(text).expose().trim())),
+        Err(env::VarError::NotPresent) => anyhow::bail!("there is no variable {name}"),
+        Err(env::VarError::NotUnicode(_)) => anyhow::bail!("{name} is not text"),
+    }
+}
+
+/// One line of standard input; what comes after it is left alone.
+pub(super) fn line_of_stdin() -> anyhow::Result<Secret> {
+    let mut line = String::new();
+    io::stdin().lock().take(SECRET_BYTES_MAX).read_line(&mut line).context("cannot read")?;
+    let line = Secret::new(line);
+    Ok(Secret::new(line.expose().trim()))
+}
+
 fn trimmed(from: impl Read) -> anyhow::Result<Secret> {
     let mut text = String::new();
     from.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).context("cannot read the secret")?;
@@ -79,14 +100,12 @@ fn trimmed(from: impl Read) -> anyhow::Result<Secret> {
 }
 
 /// Asks on the terminal, without showing what is typed.
-fn ask(question: &str) -> anyhow::Result<Secret> {
+pub(super) fn ask(question: &str) -> anyhow::Result<Secret> {
     let _hidden = Hidden::begin()?;
     write!(io::stderr(), "{question}: ").context("cannot ask")?;
-    let mut line = String::new();
-    io::stdin().lock().take(SECRET_BYTES_MAX).read_line(&mut line).context("cannot read")?;
+    let line = line_of_stdin();
     let _ = writeln!(io::stderr());
-    let line = Secret::new(line);
-    Ok(Secret::new(line.expose().trim()))
+    line
 }
 
 /// The terminal shows what is typed again when this is dropped.

@@ -78,6 +78,15 @@ pub(super) fn facts(facts: &[(&str, String)]) -> String {
     facts.iter().filter(|(_, value)| !value.is_empty()).map(line).collect()
 }
 
+/// A text of at most so many characters; where it was cut, a mark says so.
+pub(super) fn cut(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(chars_max.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

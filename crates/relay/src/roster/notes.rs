@@ -1,19 +1,26 @@
 //! What the machine noted of an account: its rests and its quota windows. Kept over a restart.
 
+mod doubts;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use relay_core::clock::Timestamp;
 use relay_core::health::{Evidence, Health, Noted, Rest, RestCause, Standing};
+use relay_core::id::CallId;
 use relay_core::model::ModelFamily;
 use relay_core::quota::{Quota, StopAt, Stopped, Window, WindowKind};
 use serde::{Deserialize, Serialize};
+
+use self::doubts::Doubts;
 
 /// What the machine noted of an account.
 #[derive(Debug, Default)]
 pub struct Notes {
     noted: Mutex<Content>,
+    /// Faults of which it is not known yet whether they are the account's.
+    doubts: Mutex<Doubts>,
     /// Whether something changed since the notes were last stored.
     changed: AtomicBool,
     /// When the provider was last asked for its windows.
@@ -32,6 +39,8 @@ struct Content {
 pub struct Seen {
     /// Whether calls go to the account.
     pub standing: Standing,
+    /// Whether it failed a call, and nobody knows yet whose fault that is.
+    pub doubted: bool,
     /// What is left of its quota windows, in thousandths.
     pub headroom: u16,
 }
@@ -40,11 +49,28 @@ impl Notes {
     /// What a call for `family` sees.
     pub fn seen(&self, stop_at: StopAt, family: &ModelFamily, now: Timestamp) -> Seen {
         let noted = self.noted.lock();
-        let stopped = noted.quota.stopped(stop_at, family, now).map_or(Standing::Open, mark);
+        let stopped =
+            noted.quota.stopped(stop_at, family, now).as_ref().map_or(Standing::Open, mark);
         Seen {
             standing: noted.health.standing(family, now).and(stopped),
+            doubted: self.doubts.lock().cover(family, now),
             headroom: noted.quota.headroom(family, now),
         }
+    }
+
+    /// A fault of `call` is in doubt.
+    pub fn doubt(&self, call: CallId, evidence: &Evidence, family: &ModelFamily, now: Timestamp) {
+        self.doubts.lock().begin(call, evidence, family, now);
+    }
+
+    /// It is known whose fault the one of `call` was.
+    pub fn doubt_is_over(&self, call: CallId) {
+        self.doubts.lock().end(call);
+    }
+
+    /// Nobody will know whose fault the one of `call` was.
+    pub fn doubt_stays(&self, call: CallId, now: Timestamp) {
+        self.doubts.lock().fade(call, now);
     }
 
     /// Takes note of a fault of a call for `family`; tells the rest that follows.
@@ -63,6 +89,7 @@ impl Notes {
     /// Takes note of an answer to a call that was sent at `sent`; tells whether a rest was left
     /// by it.
     pub fn answered(&self, family: &ModelFamily, sent: Timestamp) -> bool {
+        self.doubts.lock().answered(family, sent);
         let left = self.noted.lock().health.answered(family, sent);
         if left {
             self.changed.store(true, Ordering::Release);
@@ -70,25 +97,24 @@ impl Notes {
         left
     }
 
-    /// Takes note of quota windows. Tells the mark of the operator's that was reached with them.
+    /// Takes note of quota windows. Tells the marks of the operator's that are reached by them.
     pub fn windows(
         &self,
         windows: Vec<(WindowKind, Window)>,
         stop_at: StopAt,
-        family: &ModelFamily,
         now: Timestamp,
-    ) -> Option<Stopped> {
+    ) -> Vec<Stopped> {
         if windows.is_empty() {
-            return None;
+            return Vec::new();
         }
         let mut noted = self.noted.lock();
-        let before = noted.quota.stopped(stop_at, family, now);
+        let known: Vec<WindowKind> =
+            noted.quota.marks(stop_at, now).map(|stopped| stopped.window).collect();
         for (kind, window) in windows {
             noted.quota.note(kind, window);
         }
         self.changed.store(true, Ordering::Release);
-        let after = noted.quota.stopped(stop_at, family, now);
-        after.filter(|_| before.is_none())
+        noted.quota.marks(stop_at, now).filter(|it| !known.contains(&it.window)).collect()
     }
 
     /// Whether the provider may be asked for its windows: what it said last, on any answer, is
@@ -130,6 +156,7 @@ impl Notes {
     /// Forgets everything.
     pub fn reset(&self) {
         *self.noted.lock() = Content::default();
+        *self.doubts.lock() = Doubts::default();
         self.changed.store(true, Ordering::Release);
     }
 
@@ -156,7 +183,7 @@ impl Notes {
 }
 
 /// The rest that an operator's mark makes.
-fn mark(stopped: Stopped) -> Standing {
+fn mark(stopped: &Stopped) -> Standing {
     Standing::Rests(Rest { until: stopped.until, cause: RestCause::WindowMark, stated: true })
 }
 
@@ -179,14 +206,14 @@ mod tests {
         };
         notes.fault(&evidence, &family, now, 0);
         let window = Window { used_permille: 420, resets_at: Some(until), seen_at: now };
-        let seven = WindowKind::SevenDayModels(family.clone());
-        notes.windows(vec![(seven, window)], StopAt::default(), &family, now);
+        let weekly = WindowKind::SevenDayModels(family.clone());
+        assert_eq!(notes.windows(vec![(weekly, window)], StopAt::default(), now), []);
         let stored = notes.take_changed().expect("changed");
         assert_eq!(notes.take_changed(), None);
 
-        let again = Notes::default();
-        again.load(&stored);
-        let seen = again.seen(StopAt::default(), &family, now);
+        let loaded = Notes::default();
+        loaded.load(&stored);
+        let seen = loaded.seen(StopAt::default(), &family, now);
         assert_eq!(seen.headroom, 580);
         assert_eq!(seen.standing.rest().map(|rest| rest.until), Some(until));
     }

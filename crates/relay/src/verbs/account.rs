@@ -1,7 +1,14 @@
 //! Accounts: add, show, change, switch, test, remove.
 
+mod bundle;
 mod check;
+mod edit;
+mod export;
+mod import;
+mod login;
 mod probe;
+mod reason;
+mod select;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -18,10 +25,20 @@ use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
 
 use relay_upstream::oauth;
 
+pub use self::bundle::{Bundle, PASSPHRASE_CHARS_MIN};
 pub use self::check::header;
-pub use self::probe::{AccountTest, TEST_DEADLINE, Verdict, test};
-pub use self::view::{AccountState, AccountView};
-use crate::live::LiveState;
+pub use self::edit::{AccountEdit, set};
+pub use self::export::{Exported, export};
+pub use self::import::{Existing, Imported, Run, import};
+pub use self::login::{LoggedIn, Login, LoginError, login_begin, login_begin_new, login_finish};
+pub use self::probe::{
+    AccountTest, Signer, TEST_DEADLINE, TestAsk, TestBy, TestUsage, Verdict, Way, probe,
+    probe_stored, to_test,
+};
+pub use self::reason::ending;
+pub use self::select::Selection;
+pub(in crate::verbs) use self::select::select;
+pub use self::view::{AccountState, AccountView, Known, RestView, WindowView};
 use crate::verbs::name::checked_name;
 use crate::verbs::{Thing, VerbError, group, key};
 
@@ -46,13 +63,7 @@ pub async fn add(
     groups: &[String],
     now: Timestamp,
 ) -> Result<AccountId, VerbError> {
-    check::new_account(&mut new)?;
-    let groups: Vec<String> =
-        groups.iter().map(|name| checked_group(name)).collect::<Result<_, _>>()?;
-    // Looked at before any group is made for an account that then cannot be.
-    if store.find_account(&new.name).await?.is_some() {
-        return Err(VerbError::Taken(new.name));
-    }
+    let groups = check_addition(store, &mut new, groups).await?;
     for name in groups {
         let id = group::find_or_add(store, &name, now).await?;
         if !new.groups.contains(&id) {
@@ -62,86 +73,112 @@ pub async fn add(
     Ok(store.add_account(&new, now).await?)
 }
 
-/// Every account, in the order in which they were added, with what a running server knows of it.
-pub async fn list(store: &Store, live: Option<&LiveState>) -> Result<Vec<AccountView>, VerbError> {
-    let groups = store.groups().await?;
-    let accounts = store.accounts().await?;
-    Ok(accounts.iter().map(|stored| AccountView::new(stored, &groups, live)).collect())
+/// Checks an account that is to be added and the names of its groups, before any group is made
+/// for an account that then cannot be.
+async fn check_addition(
+    store: &Store,
+    new: &mut NewAccount,
+    groups: &[String],
+) -> Result<Vec<String>, VerbError> {
+    check::new_account(new)?;
+    let groups = groups.iter().map(|name| checked_group(name)).collect::<Result<Vec<_>, _>>()?;
+    for name in groups.iter().filter(|name| name.parse::<GroupId>().is_ok()) {
+        group::find(store, name).await?;
+    }
+    if store.find_account(&new.name).await?.is_some() {
+        return Err(VerbError::Taken(new.name.clone()));
+    }
+    Ok(groups)
 }
 
-/// One account, with what a running server knows of it.
+/// Every account, in the order in which they were added, with what else is known of it.
+pub async fn list(store: &Store, known: &Known<'_>) -> Result<Vec<AccountView>, VerbError> {
+    show_several(store, &Selection::All, known).await
+}
+
+/// The accounts of a selection, with what else is known of them.
+pub async fn show_several(
+    store: &Store,
+    selection: &Selection,
+    known: &Known<'_>,
+) -> Result<Vec<AccountView>, VerbError> {
+    let groups = store.groups().await?;
+    let accounts = select(store, selection).await?;
+    Ok(accounts.iter().map(|stored| AccountView::new(stored, &groups, known)).collect())
+}
+
+/// One account, with what else is known of it.
 pub async fn show(
     store: &Store,
     id_or_name: &str,
-    live: Option<&LiveState>,
+    known: &Known<'_>,
 ) -> Result<AccountView, VerbError> {
     let stored = find(store, id_or_name).await?;
-    Ok(AccountView::new(&stored, &store.groups().await?, live))
+    Ok(AccountView::new(&stored, &store.groups().await?, known))
 }
 
-/// Changes the fields that `change` names.
-pub async fn set(
-    store: &Store,
-    id_or_name: &str,
-    mut change: AccountChange,
-    now: Timestamp,
-) -> Result<AccountId, VerbError> {
-    check::change(&mut change)?;
-    let id = find(store, id_or_name).await?.account.id;
-    change_found(store, id, &change, now).await
-}
-
-/// Switches an account off until an operator resumes it. Calls under way go on.
+/// Switches accounts off until an operator resumes them. Calls under way go on. Like every verb
+/// on a selection, it changes nothing if one of the accounts cannot be found.
 pub async fn pause(
     store: &Store,
-    id_or_name: &str,
+    selection: &Selection,
     now: Timestamp,
-) -> Result<AccountId, VerbError> {
-    let found = find(store, id_or_name).await?.account;
+) -> Result<Vec<AccountId>, VerbError> {
+    let found = select(store, selection).await?;
     let change = AccountChange { enabled: Some(false), ..AccountChange::default() };
-    change_found(store, found.id, &change, now).await?;
-    if found.enabled {
-        store.emit(&Event::AccountPaused { account: found.id }, now).await?;
+    for stored in &found {
+        let account = &stored.account;
+        change_found(store, account.id, &change, now).await?;
+        if account.enabled {
+            store.emit(&Event::AccountPaused { account: account.id }, now).await?;
+        }
     }
-    Ok(found.id)
+    Ok(select::ids(&found))
 }
 
-/// Switches a paused account on again.
+/// Switches paused accounts on again.
 pub async fn resume(
     store: &Store,
-    id_or_name: &str,
+    selection: &Selection,
     now: Timestamp,
-) -> Result<AccountId, VerbError> {
-    let id = find(store, id_or_name).await?.account.id;
+) -> Result<Vec<AccountId>, VerbError> {
+    let found = select(store, selection).await?;
     let change = AccountChange { enabled: Some(true), ..AccountChange::default() };
-    change_found(store, id, &change, now).await
+    for stored in &found {
+        change_found(store, stored.account.id, &change, now).await?;
+    }
+    Ok(select::ids(&found))
 }
 
-/// Clears what the machine noted about an account: every rest, and what it would grow from.
+/// Clears what the machine noted about accounts: every rest, and what it would grow from.
 pub async fn reset(
     store: &Store,
-    id_or_name: &str,
+    selection: &Selection,
     now: Timestamp,
-) -> Result<AccountId, VerbError> {
-    let id = find(store, id_or_name).await?.account.id;
-    store.note_account_reset(id, now).await?;
-    Ok(id)
+) -> Result<Vec<AccountId>, VerbError> {
+    let found = select(store, selection).await?;
+    for stored in &found {
+        store.note_account_reset(stored.account.id, now).await?;
+    }
+    Ok(select::ids(&found))
 }
 
-/// Removes an account and its secret; its history stays. Refused while keys are bound to it, as
-/// they would have nowhere to go.
+/// Removes accounts and their secrets; their history stays. Refused for all of them while keys are
+/// bound to one, as these would have nowhere to go.
 pub async fn remove(
     store: &Store,
-    id_or_name: &str,
+    selection: &Selection,
     now: Timestamp,
-) -> Result<AccountId, VerbError> {
-    let id = find(store, id_or_name).await?.account.id;
-    key::refuse_if_bound(store, BindingTarget::Account(id)).await?;
-    if store.remove_account(id, now).await? {
-        Ok(id)
-    } else {
-        Err(VerbError::not_found(Thing::Account, id_or_name))
+) -> Result<Vec<AccountId>, VerbError> {
+    let found = select(store, selection).await?;
+    for stored in &found {
+        key::refuse_if_bound(store, BindingTarget::Account(stored.account.id)).await?;
     }
+    for stored in &found {
+        // One that somebody else removed meanwhile is gone as was wanted.
+        store.remove_account(stored.account.id, now).await?;
+    }
+    Ok(select::ids(&found))
 }
 
 /// The account that a person means.

@@ -7,6 +7,7 @@ use relay_store::Store;
 use relay_store::groups::Group;
 use serde::Serialize;
 
+use crate::verbs::account::Selection;
 use crate::verbs::name::checked_name;
 use crate::verbs::{Thing, VerbError, account, key, moment};
 
@@ -61,29 +62,33 @@ pub async fn remove(store: &Store, id_or_name: &str, now: Timestamp) -> Result<G
     Ok(id)
 }
 
-/// Puts an account into a group. One that is in it stays.
+/// Puts accounts into a group: all of them, or none if one cannot be found. One that is in it
+/// stays.
 pub async fn join(
     store: &Store,
     group: &str,
-    account: &str,
+    accounts: &Selection,
     now: Timestamp,
 ) -> Result<GroupId, VerbError> {
     let group = find(store, group).await?.id;
-    let account = account::find(store, account).await?.account.id;
-    store.join_group(group, account, now).await?;
+    for stored in account::select(store, accounts).await? {
+        store.join_group(group, stored.account.id, now).await?;
+    }
     Ok(group)
 }
 
-/// Takes an account out of a group. One that is not in it is no mistake.
+/// Takes accounts out of a group: all of them, or none if one cannot be found. One that is not in
+/// it is no mistake.
 pub async fn leave(
     store: &Store,
     group: &str,
-    account: &str,
+    accounts: &Selection,
     now: Timestamp,
 ) -> Result<GroupId, VerbError> {
     let group = find(store, group).await?.id;
-    let account = account::find(store, account).await?.account.id;
-    store.leave_group(group, account, now).await?;
+    for stored in account::select(store, accounts).await? {
+        store.leave_group(group, stored.account.id, now).await?;
+    }
     Ok(group)
 }
 
@@ -119,8 +124,8 @@ mod tests {
         let store = &scratch.store;
         account::add(store, new_account("main"), &[], NOW).await.expect("an account");
         add(store, "team", NOW).await.expect("a group");
-        join(store, "team", "main", NOW).await.expect("joined");
-        join(store, "team", "acct_1", NOW).await.expect("joining again is no mistake");
+        join(store, "team", &Selection::one("main"), NOW).await.expect("joined");
+        join(store, "team", &Selection::one("acct_1"), NOW).await.expect("again is no mistake");
         insta::assert_json_snapshot!(list(store).await.expect("groups"), @r#"
         [
           {
@@ -133,11 +138,11 @@ mod tests {
           }
         ]
         "#);
-        leave(store, "grp_1", "main", NOW).await.expect("left");
+        leave(store, "grp_1", &Selection::one("main"), NOW).await.expect("left");
         assert!(show(store, "team").await.expect("a group").accounts.is_empty());
         remove(store, "team", NOW).await.expect("removed");
         let gone = remove(store, "team", NOW).await.expect_err("it is gone");
         assert_eq!(gone.to_string(), r#"there is no group "team""#);
-        assert_eq!(account::list(store, None).await.expect("accounts").len(), 1);
+        assert_eq!(store.accounts().await.expect("accounts").len(), 1);
     }
 }

@@ -1,5 +1,11 @@
 //! An account's failure is not the client's: until the first content, another account answers.
 
+mod lessons;
+mod poison;
+pub(crate) mod proof;
+mod provider_wide;
+mod refusals;
+
 use std::time::Duration;
 
 use http::header::RETRY_AFTER;
@@ -10,7 +16,7 @@ use relay_testkit::{
 
 use crate::kit::{TestRelay, account};
 
-const MODEL: &str = "claude-sonnet-4-6";
+pub(crate) const MODEL: &str = "claude-sonnet-4-6";
 /// Deadlines that pass while one waits.
 const SHORT: &[(&str, &str)] =
     &[("FIRST_BYTE_TIMEOUT", "0.3"), ("STREAM_IDLE_TIMEOUT", "0.3"), ("REQUEST_TIMEOUT", "300")];

@@ -1,14 +1,19 @@
 //! The real binary, in processes of its own: killed, locked out, without space, started wrongly,
 //! stopped in the middle of calls, and read for what it must not say.
 
+mod account_test;
 mod books;
 mod crash;
+mod export;
+mod failover;
 mod full;
 mod locked;
 mod logs;
+mod oauth;
 mod site;
 mod start;
 mod stop;
+mod top;
 
 /// The binary under test.
 const CRS: &str = env!("CARGO_BIN_EXE_crs");

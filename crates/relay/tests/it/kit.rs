@@ -28,7 +28,7 @@ use relay_store::vault::{KeyHasher, MasterKey, generate_key};
 use relay_testkit::{Client, FakeProvider};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// When every test begins.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -134,6 +134,23 @@ impl TestRelay {
         }
     }
 
+    /// Lets the clock run, so many times faster than the machine's, until this is dropped.
+    pub(crate) fn clock_runs(&self, speed: u32) -> JoinSet<()> {
+        let clock = Arc::clone(&self.clock);
+        let mut running = JoinSet::new();
+        running.spawn(async move {
+            let mut ticks = tokio::time::interval(Duration::from_millis(1));
+            let mut before = ticks.tick().await;
+            loop {
+                ticks.tick().await;
+                let now = tokio::time::Instant::now();
+                clock.advance((now - before) * speed);
+                before = now;
+            }
+        });
+        running
+    }
+
     /// The directory of its data.
     pub(crate) fn data_dir(&self) -> DataDir {
         DataDir::open(self.directory.path()).expect("the data directory")
@@ -211,11 +228,17 @@ impl TestRelay {
 
     /// The names of all events, in order, once one of that name has come to the database.
     pub(crate) async fn events_until(&self, last: &str) -> Vec<&'static str> {
+        self.events_until_all(&[last]).await
+    }
+
+    /// The names of all events, in order, once as many of each of these have come.
+    pub(crate) async fn events_until_all(&self, wanted: &[&str]) -> Vec<&'static str> {
         let arrived = async {
             loop {
                 let events = self.app.store.pending_events(1_000).await.expect("a query");
                 let names: Vec<_> = events.iter().map(|it| it.event.name()).collect();
-                if names.contains(&last) {
+                let count = |among: &[&str], name| among.iter().filter(|it| **it == name).count();
+                if wanted.iter().all(|name| count(&names, *name) >= count(wanted, *name)) {
                     return names;
                 }
                 tokio::task::yield_now().await;

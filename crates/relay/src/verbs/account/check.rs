@@ -1,14 +1,18 @@
 //! What an account's fields may be.
 
-use http::{HeaderName, HeaderValue};
-use relay_core::account::ExtraHeader;
+use http::uri::Authority;
+use http::{HeaderName, HeaderValue, Uri};
+use relay_core::account::{ExtraHeader, OauthSettings};
 use relay_core::credential::Credential;
 use relay_core::model::ModelPattern;
+use relay_core::money::Money;
+use relay_core::quota::StopAt;
 use relay_core::secret::Secret;
 use relay_store::accounts::{AccountChange, NewAccount};
 use relay_upstream::headers::may_be_extra;
 use relay_upstream::target::normalise_base_url;
 
+use super::edit::{merged_marks, merged_oauth};
 use crate::verbs::VerbError;
 use crate::verbs::name::{checked_name, checked_note};
 
@@ -22,6 +26,12 @@ pub(super) fn new_account(new: &mut NewAccount) -> Result<(), VerbError> {
     new.base_url = base_url(&new.base_url)?;
     new.credential = credential(&new.credential)?;
     new.concurrency_max = new.concurrency_max.filter(|max| *max > 0);
+    new.daily_cost_max = new.daily_cost_max.filter(|max| *max != Money::ZERO);
+    oauth(&new.oauth)?;
+    new.oauth = merged_oauth(&OauthSettings::default(), &new.oauth);
+    stop_at(new.stop_at)?;
+    new.stop_at = merged_marks(StopAt::default(), new.stop_at);
+    cost(new.daily_cost_max)?;
     weight(new.weight)?;
     models(&new.models)?;
     headers(&new.extra_headers)
@@ -33,6 +43,7 @@ pub(super) fn change(change: &mut AccountChange) -> Result<(), VerbError> {
     change.note = change.note.as_deref().map(checked_note).transpose()?;
     change.base_url = change.base_url.as_deref().map(base_url).transpose()?;
     change.credential = change.credential.as_ref().map(credential).transpose()?;
+    cost(change.daily_cost_max)?;
     weight(change.weight.unwrap_or(1))?;
     models(change.models.as_deref().unwrap_or_default())?;
     headers(change.extra_headers.as_deref().unwrap_or_default())
@@ -49,6 +60,52 @@ pub fn header(text: &str) -> Result<ExtraHeader, VerbError> {
     headers(std::slice::from_ref(&header)).map(|()| header)
 }
 
+/// Checks sign-in settings. An empty one is none.
+pub(super) fn oauth(settings: &OauthSettings) -> Result<(), VerbError> {
+    let urls = [
+        ("authorize", &settings.authorize_url),
+        ("token", &settings.token_url),
+        ("redirect", &settings.redirect_url),
+    ];
+    for (name, url) in urls {
+        let url = url.as_deref().unwrap_or_default().trim();
+        if !url.is_empty() && !is_web_address(url) {
+            let why = "begins with http:// or https:// and names a host, without credentials";
+            return Err(VerbError::Invalid(format!("the {name} URL {why}")));
+        }
+    }
+    for (name, word) in [("client id", &settings.client_id), ("scope", &settings.scope)] {
+        let word = word.as_deref().unwrap_or_default().trim();
+        if !word.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+            return Err(VerbError::Invalid(format!("the {name} is printable ASCII")));
+        }
+    }
+    Ok(())
+}
+
+/// Checks marks: percents, of which 0 is none.
+pub(super) fn stop_at(marks: StopAt) -> Result<(), VerbError> {
+    if [marks.five_hour, marks.seven_day].into_iter().flatten().any(|percent| percent > 100) {
+        return Err(VerbError::Invalid("an account stops at 1 to 100 percent".into()));
+    }
+    Ok(())
+}
+
+/// An absolute `http` or `https` address. The text may be secret, so nobody repeats it.
+fn is_web_address(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let authority = uri.authority().map_or("", Authority::as_str);
+    is_web && uri.host().is_some_and(|host| !host.is_empty()) && !authority.contains('@')
+}
+
+fn cost(max: Option<Money>) -> Result<(), VerbError> {
+    if max.is_some_and(|max| max < Money::ZERO) {
+        return Err(VerbError::Invalid("a daily cost is not negative".into()));
+    }
+    Ok(())
+}
+
 fn base_url(text: &str) -> Result<String, VerbError> {
     normalise_base_url(text).map_err(|error| VerbError::Invalid(error.to_string()))
 }
@@ -61,11 +118,14 @@ fn weight(weight: u32) -> Result<(), VerbError> {
 }
 
 /// What an account signs in by: all of it travels in headers.
-fn credential(credential: &Credential) -> Result<Credential, VerbError> {
+pub(super) fn credential(credential: &Credential) -> Result<Credential, VerbError> {
     match credential {
         Credential::ApiKey(key) => secret(key).map(Credential::ApiKey),
+        // A refresh token alone buys its access token with its first use.
         Credential::Tokens(tokens) => {
-            secret(&tokens.access)?;
+            if !(tokens.access.expose().is_empty() && tokens.refresh.is_some()) {
+                secret(&tokens.access)?;
+            }
             Ok(credential.clone())
         }
         Credential::Missing => Ok(Credential::Missing),
@@ -134,6 +194,31 @@ mod tests {
         for wrong in ["", " \n", "two words", "a\u{7}b", "密密"] {
             assert!(secret(&Secret::new(wrong)).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn sign_in_addresses_are_of_the_web_and_hold_no_credentials() {
+        let with = |url: &str| OauthSettings {
+            token_url: Some(url.to_owned()),
+            ..OauthSettings::default()
+        };
+        for good in ["", "https://host.example/token?x=1", "http://127.0.0.1:9/v1/oauth/token"] {
+            assert!(oauth(&with(good)).is_ok(), "{good:?}");
+        }
+        for wrong in ["host/token", "ftp://host", "https://", "/token", "https://u:p@host/", "a b"]
+        {
+            let refused = oauth(&with(wrong)).expect_err("refused").to_string();
+            assert!(!refused.contains("u:p"), "{refused}");
+        }
+        let scope = OauthSettings { scope: Some("a\nb".into()), ..OauthSettings::default() };
+        assert!(oauth(&scope).is_err());
+    }
+
+    #[test]
+    fn marks_are_percents() {
+        let mark = |percent| StopAt { five_hour: None, seven_day: Some(percent) };
+        assert!(stop_at(mark(0)).is_ok() && stop_at(mark(100)).is_ok());
+        assert!(stop_at(mark(101)).is_err());
     }
 
     #[test]

@@ -1,35 +1,95 @@
-//! Testing an account: one tiny request that costs nothing.
+//! Testing an account: a tiny call by its own way out, and what came of it in words.
 
+mod ask;
+mod judge;
+mod model;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use http_body_util::Full;
-use relay_core::credential::Credential;
+use http::Uri;
+use relay_core::account::Account;
+use relay_core::clock::Timestamp;
+use relay_core::credential::{Credential, Identity};
 use relay_core::id::AccountId;
+use relay_core::price::PriceList;
+use relay_core::proxy::Proxy;
+use relay_core::secret::Secret;
 use relay_store::Store;
 use relay_store::accounts::StoredAccount;
-use relay_upstream::auth::authenticate;
-use relay_upstream::client::Client;
-use relay_upstream::headers;
-use relay_upstream::target::target;
-use serde::Serialize;
+use relay_upstream::client::{Client, tls_config};
+use relay_upstream::oauth;
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
-use super::find;
-use crate::verbs::VerbError;
+use self::ask::Heard;
+use crate::app::App;
+use crate::roster::Member;
+use crate::tokens;
+use crate::verbs::account::{Selection, select};
+use crate::verbs::{VerbError, moment};
 
-/// How long a test may take.
-pub const TEST_DEADLINE: Duration = Duration::from_secs(10);
+/// How long an account may take to answer a test, unless the test says otherwise.
+pub const TEST_DEADLINE: Duration = Duration::from_secs(20);
+/// The longest that a test may wait for an answer.
+const TEST_DEADLINE_MAX: Duration = Duration::from_mins(5);
+/// How long looking up where an account is reached may take.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
+
+/// How an account is tested.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TestAsk {
+    /// The model that is asked; `None` is a small one that the account serves.
+    pub model: Option<String>,
+    /// What is asked.
+    pub by: TestBy,
+    /// How long the answer may take, in milliseconds, if not [`TEST_DEADLINE`].
+    pub within_millis: Option<u64>,
+}
+
+/// What an account is asked in a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TestBy {
+    /// A few words, which cost a few tokens.
+    #[default]
+    Answer,
+    /// Its list of models, which costs nothing.
+    Models,
+}
+
+/// The way to an account.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// Where it is.
+    pub account: &'a Account,
+    /// By which connections.
+    pub client: &'a Client,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// Who gives the secret that requests are sent with.
+#[derive(Debug, Clone, Copy)]
+pub enum Signer<'a> {
+    /// A running relay, which refreshes what has ended.
+    Relay(&'a Arc<App>, &'a Arc<Member>),
+    /// Nobody: it is what the database has.
+    Stored(&'a Credential),
+}
 
 /// What a test came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The upstream answered and accepts the secret.
     Works,
-    /// The upstream answered and does not accept the secret.
+    /// The upstream answered and does not accept the secret, or does not permit the account.
     Refused,
+    /// The upstream accepts the secret, and the account is at its limit.
+    Limited,
     /// The upstream is there, but what it answered does not tell whether it accepts the secret:
     /// some compatible hosts have no list of models.
     Unclear,
@@ -37,10 +97,12 @@ pub enum Verdict {
     Failing,
     /// No answer came in time, or no connection.
     Unreachable,
+    /// There is no secret to ask with: the account is signed out, or its token has ended.
+    NoToken,
 }
 
 /// The result of a test.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AccountTest {
     /// Which account.
     pub id: AccountId,
@@ -52,64 +114,234 @@ pub struct AccountTest {
     pub status: Option<u16>,
     /// Milliseconds to the head of the answer, or until the attempt was given up.
     pub millis: u64,
-    /// What was in the way, if there was no answer.
+    /// What was in the way, in words.
     pub fault: Option<String>,
+    /// What the upstream said of a refusal.
+    pub said: Option<String>,
+    /// When a limit ends, in RFC 3339.
+    pub resets_at: Option<String>,
+    /// The way out: `direct`, or the proxy without its login.
+    pub exit: String,
+    /// The address at which the host is reached, or the proxy, if its name can be looked up.
+    pub exit_address: Option<SocketAddr>,
+    /// The model that was asked.
+    pub model: Option<String>,
+    /// What it answered.
+    pub answer: Option<String>,
+    /// What that used.
+    pub usage: Option<TestUsage>,
+    /// Whose sign-in it is, and with which plan.
+    pub plan: Option<Identity>,
 }
 
-/// Asks an account's upstream for its models, with the account's secret.
-pub async fn test(
+/// What a test used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestUsage {
+    /// Tokens of input, caches included.
+    pub input_tokens: u64,
+    /// Tokens of output.
+    pub output_tokens: u64,
+    /// What they cost by the price list.
+    pub cost_usd: f64,
+}
+
+impl TestAsk {
+    /// How long the answer may take.
+    pub fn within(&self) -> Duration {
+        self.within_millis.map_or(TEST_DEADLINE, Duration::from_millis).min(TEST_DEADLINE_MAX)
+    }
+}
+
+impl Signer<'_> {
+    /// The secret, in place of one that was refused, if one was.
+    async fn secret(self, now: Timestamp, refused: Option<&Secret>) -> Result<Secret, String> {
+        match self {
+            Self::Relay(app, member) => {
+                let secret = match refused {
+                    None => tokens::secret(app, member).await,
+                    refused => tokens::refreshed(app, member, refused).await,
+                };
+                secret.map_err(|fault| told(fault.word).to_owned())
+            }
+            Self::Stored(_) if refused.is_some() => {
+                Err("only a running relay can refresh the token".to_owned())
+            }
+            Self::Stored(credential) => stored_secret(credential, now),
+        }
+    }
+}
+
+/// The accounts that are to be tested.
+pub async fn to_test(
     store: &Store,
-    client: &Client,
-    id_or_name: &str,
-) -> Result<AccountTest, VerbError> {
-    let stored = find(store, id_or_name).await?;
-    let request = request(&stored)?;
+    selection: &Selection,
+) -> Result<Vec<StoredAccount>, VerbError> {
+    select(store, selection).await
+}
+
+/// Tests an account as it is stored, where no relay runs.
+pub async fn probe_stored(
+    stored: &StoredAccount,
+    how: &TestAsk,
+    prices: &PriceList,
+    now: Timestamp,
+) -> AccountTest {
+    let client = Client::new(&tls_config(), stored.account.proxy.as_ref());
+    let way = Way { account: &stored.account, client: &client, now };
+    probe(way, how, prices, Signer::Stored(&stored.credential)).await
+}
+
+/// Tests an account by its own way out. Its operator's switch and its rests do not count.
+pub async fn probe(
+    way: Way<'_>,
+    how: &TestAsk,
+    prices: &PriceList,
+    signer: Signer<'_>,
+) -> AccountTest {
+    let mut test = AccountTest::begin(way.account);
+    let question = match ask::Question::of(way.account, how, prices) {
+        Ok(question) => question,
+        Err(why) => return AccountTest { fault: Some(why), ..test },
+    };
+    test.model.clone_from(&question.model);
+    let no_token = |test, why| AccountTest { verdict: Verdict::NoToken, fault: Some(why), ..test };
+    let mut secret = match signer.secret(way.now, None).await {
+        Ok(secret) => secret,
+        Err(_) if !way.account.kind.is_oauth() => {
+            let why = "the account has no secret: give it one with `crs account set`";
+            return no_token(test, why.to_owned());
+        }
+        Err(why) => return no_token(test, why),
+    };
+    let (mut heard, plan, address) = tokio::join!(
+        hear(way, &question, &secret, how),
+        plan(way, &secret, how),
+        exit_address(way.account),
+    );
+    (test.plan, test.exit_address) = (plan, address);
+    if heard.1.as_ref().is_ok_and(|heard| heard.status == 401) && way.account.kind.is_oauth() {
+        // A token may be refused before its time; the next one tells whether it was only that.
+        if let Ok(fresh) = signer.secret(way.now, Some(&secret)).await {
+            secret = fresh;
+            heard = hear(way, &question, &secret, how).await;
+            test.plan = plan_again(test.plan, way, &secret, how).await;
+        }
+    }
+    test.millis = heard.0;
+    match heard.1 {
+        Ok(heard) => {
+            judge::judge(test, way, &heard, &question, &secret).with_cost(&heard, prices, way.now)
+        }
+        Err(why) => AccountTest { verdict: Verdict::Unreachable, fault: Some(why), ..test },
+    }
+}
+
+impl AccountTest {
+    fn begin(account: &Account) -> Self {
+        Self {
+            id: account.id,
+            name: account.name.clone(),
+            verdict: Verdict::Unclear,
+            status: None,
+            millis: 0,
+            fault: None,
+            said: None,
+            resets_at: None,
+            exit: account.proxy.as_ref().map_or("direct".to_owned(), Proxy::masked),
+            exit_address: None,
+            model: None,
+            answer: None,
+            usage: None,
+            plan: None,
+        }
+    }
+
+    /// A test that was not made, as nobody could be asked to.
+    pub fn not_made(account: &Account, why: String) -> Self {
+        Self { fault: Some(why), ..Self::begin(account) }
+    }
+
+    fn with_cost(mut self, heard: &Heard, prices: &PriceList, now: Timestamp) -> Self {
+        self.usage = judge::usage(heard, self.model.as_deref().unwrap_or_default(), prices, now);
+        self
+    }
+
+    fn resets(&mut self, at: Option<Timestamp>) {
+        self.resets_at = at.map(moment::rfc3339);
+    }
+}
+
+/// Asks, and tells how long the head of the answer took.
+async fn hear(
+    way: Way<'_>,
+    question: &ask::Question,
+    secret: &Secret,
+    how: &TestAsk,
+) -> (u64, Result<Heard, String>) {
     let begun = Instant::now();
-    let answer = tokio::time::timeout(TEST_DEADLINE, client.send(request)).await;
-    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (status, fault) = match answer {
-        Ok(Ok(answer)) => (Some(answer.status()), None),
-        Ok(Err(fault)) => (None, Some(fault.to_string())),
-        Err(_) => (None, Some(format!("no answer within {} s", TEST_DEADLINE.as_secs()))),
+    let within = how.within();
+    let heard = match timeout(within, ask::send(way, question, secret, begun)).await {
+        Ok(heard) => heard,
+        Err(_) => Err(format!("no answer within {within:?}")),
     };
-    let account = stored.account;
-    Ok(AccountTest {
-        id: account.id,
-        name: account.name,
-        verdict: verdict(status),
-        status: status.map(|status| status.as_u16()),
-        millis,
-        fault,
-    })
+    let elapsed = heard.as_ref().map_or_else(|_| begun.elapsed(), |heard| heard.head_after);
+    (u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), heard)
 }
 
-fn request(stored: &StoredAccount) -> Result<Request<Full<Bytes>>, VerbError> {
-    let account = &stored.account;
-    let invalid = |error: &dyn std::error::Error| VerbError::Invalid(error.to_string());
-    let address = target(&account.base_url, "/v1/models", None).map_err(|error| invalid(&error))?;
-    let mut headers =
-        headers::request(account.kind.protocol(), &HeaderMap::new(), &account.extra_headers);
-    headers
-        .entry(USER_AGENT)
-        .or_insert(HeaderValue::from_static(concat!("crs/", env!("CARGO_PKG_VERSION"))));
-    let secret = match &stored.credential {
-        Credential::ApiKey(key) => key.clone(),
-        Credential::Tokens(tokens) => tokens.access.clone(),
-        Credential::Missing => return Err(VerbError::Invalid("the account is signed out".into())),
-    };
-    authenticate(&mut headers, account, &secret).map_err(|error| invalid(&error))?;
-    let mut request = Request::new(Full::default());
-    *request.uri_mut() = address;
-    *request.headers_mut() = headers;
-    Ok(request)
+/// Whose the sign-in is. A setup token may not ask that, and a failure says nothing of the account.
+async fn plan(way: Way<'_>, secret: &Secret, how: &TestAsk) -> Option<Identity> {
+    if !way.account.kind.is_oauth() {
+        return None;
+    }
+    let asked = oauth::identity(way.client, &way.account.base_url, secret, way.now);
+    timeout(how.within(), asked).await.ok()?.ok()
 }
 
-fn verdict(status: Option<StatusCode>) -> Verdict {
-    match status {
-        None => Verdict::Unreachable,
-        Some(status) if status.is_success() => Verdict::Works,
-        Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Verdict::Refused,
-        Some(status) if status.is_server_error() => Verdict::Failing,
-        Some(_) => Verdict::Unclear,
+async fn plan_again(
+    known: Option<Identity>,
+    way: Way<'_>,
+    secret: &Secret,
+    how: &TestAsk,
+) -> Option<Identity> {
+    match known {
+        None => plan(way, secret, how).await,
+        known => known,
+    }
+}
+
+/// Where the way out leads first: the proxy, or the host itself.
+async fn exit_address(account: &Account) -> Option<SocketAddr> {
+    let place = if let Some(proxy) = &account.proxy {
+        proxy.address()
+    } else {
+        let uri: Uri = account.base_url.parse().ok()?;
+        let port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+        format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(port))
+    };
+    let found = timeout(LOOK_UP_WITHIN, tokio::net::lookup_host(place)).await.ok()?.ok()?;
+    found.into_iter().next()
+}
+
+fn stored_secret(credential: &Credential, now: Timestamp) -> Result<Secret, String> {
+    match credential {
+        Credential::ApiKey(key) => Ok(key.clone()),
+        Credential::Tokens(tokens) if tokens.expires_at.is_none_or(|at| at > now) => {
+            Ok(tokens.access.clone())
+        }
+        Credential::Tokens(tokens) if tokens.refresh.is_some() => {
+            Err("its token has ended; start the relay, which refreshes it".to_owned())
+        }
+        Credential::Tokens(_) => Err("its token has ended: sign in again".to_owned()),
+        Credential::Missing => Err(told("signed_out").to_owned()),
+    }
+}
+
+/// Why there is no token, in words.
+fn told(word: &str) -> &str {
+    match word {
+        "signed_out" => "the account is signed out: sign in again",
+        "token_not_refreshed" => "its token has ended, and refreshing it did not come through",
+        "token_refresh_slow" => "its token has ended, and refreshing it takes too long",
+        other => other,
     }
 }

@@ -2,39 +2,106 @@
 
 use std::time::Duration;
 
-use relay_core::account::{AccountKind, KeyHeader, Sharing};
+use jiff::tz::TimeZone;
+use relay_core::account::{AccountKind, ClientRule, KeyHeader, OauthSettings, Sharing};
 use relay_core::clock::Timestamp;
+use relay_core::credential::{Credential, Identity, Tokens};
 use relay_core::health::RestCause;
 use relay_core::id::AccountId;
 use relay_core::model::{ModelMapping, ModelPattern};
+use relay_core::money::Money;
+use relay_core::proxy::Proxy;
+use relay_core::quota::StopAt;
 use relay_store::accounts::StoredAccount;
 use relay_store::groups::Group;
 use serde::Serialize;
 
-use crate::live::{LiveState, RestLive};
+use super::reason;
+use crate::live::{AccountLive, LiveState, RestLive, WindowLive};
 use crate::verbs::moment;
 
-/// Whether an account serves calls.
+/// What is known beside the records.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// What a running server knows; `None` without one.
+    pub live: Option<&'a LiveState>,
+    /// The present.
+    pub now: Timestamp,
+    /// The zone in which people read times.
+    pub zone: &'a TimeZone,
+}
+
+/// Whether an account serves calls. Of several that hold, the first here is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountState {
-    /// It does.
-    Able,
-    /// It cools down by itself.
-    Resting,
     /// An operator switched it off.
     Paused,
+    /// Its subscription has ended.
+    Ended,
+    /// It has to be signed in to again.
+    SignedOut,
+    /// It cools down by itself.
+    Resting,
+    /// It serves.
+    Able,
 }
 
 impl AccountState {
     /// The word used in tables and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Able => "able",
-            Self::Resting => "resting",
             Self::Paused => "paused",
+            Self::Ended => "ended",
+            Self::SignedOut => "signed_out",
+            Self::Resting => "resting",
+            Self::Able => "able",
         }
     }
+}
+
+/// A rest of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RestView {
+    /// What rests: `account`, a family of models, or `host`.
+    pub scope: String,
+    /// The family of models that it is for; null is all.
+    pub family: Option<String>,
+    /// When it ends.
+    #[serde(serialize_with = "moment::serialize")]
+    pub until: Timestamp,
+    /// What for.
+    pub cause: RestCause,
+    /// Whether the end is known, not guessed.
+    pub stated: bool,
+    /// All of it for people.
+    pub words: String,
+}
+
+/// A quota window of an account.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WindowView {
+    /// Which: `5h`, `7d`, or `7d` and a family of models.
+    pub window: String,
+    /// How much is used, in percent.
+    pub used_percent: f64,
+    /// When it begins anew.
+    #[serde(serialize_with = "moment::serialize_option")]
+    pub resets_at: Option<Timestamp>,
+    /// When the provider said so.
+    #[serde(serialize_with = "moment::serialize")]
+    pub seen_at: Timestamp,
+}
+
+/// At how much of a window an account rests, in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MarksView {
+    /// Of the 5-hour window.
+    #[serde(rename = "5h")]
+    pub five_hour: Option<u8>,
+    /// Of the 7-day windows.
+    #[serde(rename = "7d")]
+    pub seven_day: Option<u8>,
 }
 
 /// An account as it is shown.
@@ -48,11 +115,17 @@ pub struct AccountView {
     pub kind: AccountKind,
     /// Whether it serves calls.
     pub state: AccountState,
-    /// When its rest ends.
+    /// Why it does not serve, or soon will not, for people; empty if there is nothing to say.
+    pub reason: String,
+    /// When its rest ends and it serves again by itself.
     #[serde(serialize_with = "moment::serialize_option")]
     pub resumes_at: Option<Timestamp>,
     /// Why it rests.
     pub rest_cause: Option<RestCause>,
+    /// Every rest of it, of its host and of single families of models.
+    pub rests: Vec<RestView>,
+    /// The quota windows that the provider told of.
+    pub windows: Vec<WindowView>,
     /// The operator's switch.
     pub enabled: bool,
     /// Lower goes first.
@@ -65,6 +138,8 @@ pub struct AccountView {
     pub groups: Vec<String>,
     /// Whether it is reached through a proxy of its own.
     pub has_proxy: bool,
+    /// That proxy, without its login.
+    pub proxy: Option<String>,
     /// Calls under way.
     pub in_flight: u32,
     /// Who may be served.
@@ -75,6 +150,29 @@ pub struct AccountView {
     pub key_header: KeyHeader,
     /// The last four characters of the secret.
     pub secret_tail: String,
+    /// Whose sign-in it is, as the provider told.
+    pub identity: Option<Identity>,
+    /// When the access token ends; one that can be refreshed is replaced before.
+    #[serde(serialize_with = "moment::serialize_option")]
+    pub token_expires_at: Option<Timestamp>,
+    /// Whether the token can be refreshed; null for accounts without one.
+    pub can_refresh: Option<bool>,
+    /// Since when it has to be signed in to again.
+    #[serde(serialize_with = "moment::serialize_option")]
+    pub signed_out_at: Option<Timestamp>,
+    /// Where it is signed in to, where that is not the provider's own place.
+    pub oauth: OauthSettings,
+    /// Which clients it serves.
+    pub clients: ClientRule,
+    /// When the subscription ends.
+    #[serde(serialize_with = "moment::serialize_option")]
+    pub ends_at: Option<Timestamp>,
+    /// At how much of a quota window it rests.
+    pub stop_at: MarksView,
+    /// What its calls may cost in a day.
+    pub daily_cost_usd: Option<f64>,
+    /// What they have cost today; null without a running server.
+    pub spent_today_usd: Option<f64>,
     /// Models it serves; empty is all.
     pub models: Vec<ModelPattern>,
     /// Names that are sent upstream under another name.
@@ -98,29 +196,49 @@ pub struct AccountView {
 }
 
 impl AccountView {
-    pub(super) fn new(stored: &StoredAccount, groups: &[Group], live: Option<&LiveState>) -> Self {
+    pub(super) fn new(stored: &StoredAccount, groups: &[Group], known: &Known<'_>) -> Self {
         let account = stored.account.clone();
-        let live = live.and_then(|live| live.accounts.iter().find(|it| it.id == account.id));
-        let resting = live.and_then(|live| live.resting.as_ref());
+        let live = known.live.and_then(|it| it.accounts.iter().find(|it| it.id == account.id));
+        let windows = live.map_or_else(Vec::new, windows);
+        let rests = live.map_or_else(Vec::new, |live| rests(live, &windows, stored, known));
+        let rest = live.and_then(|live| live.resting.as_ref());
+        let state = state(stored, rest, known.now);
+        let rest = rest.filter(|_| state == AccountState::Resting);
+        let tokens = tokens(stored);
         let member = |group: &&Group| account.groups.contains(&group.id);
         Self {
             groups: groups.iter().filter(member).map(|group| group.name.clone()).collect(),
             id: account.id,
             name: account.name,
             kind: account.kind,
-            state: state(account.enabled, resting),
-            resumes_at: resting.map(|rest| rest.until),
-            rest_cause: resting.map(|rest| rest.cause),
+            state,
+            reason: reason::reason(stored, &rests, known),
+            resumes_at: rest.map(|rest| rest.until),
+            rest_cause: rest.map(|rest| rest.cause),
+            rests,
+            windows,
             enabled: account.enabled,
             priority: account.priority,
             weight: account.weight,
             max_concurrency: account.concurrency_max,
-            has_proxy: false,
+            has_proxy: account.proxy.is_some(),
+            proxy: account.proxy.as_ref().map(Proxy::masked),
             in_flight: live.map_or(0, |live| live.in_flight),
             sharing: account.sharing,
             base_url: account.base_url,
             key_header: account.key_header,
             secret_tail: stored.secret_tail.clone(),
+            identity: stored.identity.clone(),
+            token_expires_at: tokens.and_then(|tokens| tokens.expires_at),
+            can_refresh: tokens.map(|tokens| tokens.refresh.is_some()),
+            signed_out_at: stored.signed_out.map(|signed_out| signed_out.at),
+            oauth: account.oauth,
+            clients: account.clients,
+            ends_at: account.ends_at,
+            stop_at: MarksView::from(account.stop_at),
+            daily_cost_usd: account.daily_cost_max.map(Money::to_usd_f64),
+            spent_today_usd: live
+                .map(|live| Money::from_nanos(live.spent_today_nanos).to_usd_f64()),
             models: account.models,
             map: account.model_map,
             headers: account.extra_headers.into_iter().map(|header| header.name).collect(),
@@ -134,12 +252,58 @@ impl AccountView {
     }
 }
 
+impl From<StopAt> for MarksView {
+    fn from(marks: StopAt) -> Self {
+        Self { five_hour: marks.five_hour, seven_day: marks.seven_day }
+    }
+}
+
 /// What a person did goes before what the machine noted.
-const fn state(enabled: bool, resting: Option<&RestLive>) -> AccountState {
-    match (enabled, resting) {
-        (false, _) => AccountState::Paused,
-        (true, Some(_)) => AccountState::Resting,
-        (true, None) => AccountState::Able,
+fn state(stored: &StoredAccount, rest: Option<&RestLive>, now: Timestamp) -> AccountState {
+    if !stored.account.enabled {
+        AccountState::Paused
+    } else if stored.account.ends_at.is_some_and(|at| at <= now) {
+        AccountState::Ended
+    } else if reason::has_to_sign_in(stored, now) {
+        AccountState::SignedOut
+    } else if rest.is_some() {
+        AccountState::Resting
+    } else {
+        AccountState::Able
+    }
+}
+
+fn rests(
+    live: &AccountLive,
+    windows: &[WindowView],
+    stored: &StoredAccount,
+    known: &Known<'_>,
+) -> Vec<RestView> {
+    let view = |rest: &RestLive| RestView {
+        scope: rest.scope.clone(),
+        family: rest.family.clone(),
+        until: rest.until,
+        cause: rest.cause,
+        stated: rest.stated,
+        words: reason::rest(rest, windows, stored.account.stop_at, known),
+    };
+    live.rests.iter().map(view).collect()
+}
+
+fn windows(live: &AccountLive) -> Vec<WindowView> {
+    let view = |window: &WindowLive| WindowView {
+        window: window.window.clone(),
+        used_percent: f64::from(window.used_permille) / 10.0,
+        resets_at: window.resets_at,
+        seen_at: window.seen_at,
+    };
+    live.windows.iter().map(view).collect()
+}
+
+fn tokens(stored: &StoredAccount) -> Option<&Tokens> {
+    match &stored.credential {
+        Credential::Tokens(tokens) => Some(tokens),
+        Credential::Missing | Credential::ApiKey(_) => None,
     }
 }
 

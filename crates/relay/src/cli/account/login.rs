@@ -1,0 +1,129 @@
+//! `crs account login`, and adding an account by signing in: a link, and the code that it gives.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context as _;
+use clap::Args;
+use relay_core::clock::{Clock, SystemClock};
+use relay_core::id::AccountId;
+use relay_core::secret::Secret;
+use relay_store::accounts::NewAccount;
+use relay_upstream::client::tls_config;
+use relay_upstream::oauth::{Flow, Pkce};
+
+use crate::app::random;
+use crate::cli::Which;
+use crate::cli::context::Context;
+use crate::cli::secret;
+use crate::verbs::account::{self, LoggedIn, Login, LoginError};
+
+/// How often a person may paste what is no code, before anything was sent.
+const PASTES_MAX: usize = 3;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LoginTo {
+    #[command(flatten)]
+    which: Which,
+    #[command(flatten)]
+    kind: Kind,
+}
+
+/// What the sign-in is to give.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Kind {
+    /// Ask for a setup token: it serves for a year, cannot be refreshed, and then simply ends
+    #[arg(long)]
+    setup_token: bool,
+}
+
+impl Kind {
+    /// Whether a setup token is asked for.
+    pub(super) const fn is_setup_token(&self) -> bool {
+        self.setup_token
+    }
+
+    const fn flow(&self) -> Flow {
+        if self.setup_token { Flow::SetupToken } else { Flow::Subscription }
+    }
+}
+
+impl LoginTo {
+    /// Signs in to an account that there is.
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<AccountId> {
+        let which = &self.which.id_or_name;
+        let login = account::login_begin(&context.store, which, self.kind.flow(), pkce()).await?;
+        finish(context, &login).await
+    }
+}
+
+/// Signs in to an account that is added by it.
+pub(super) async fn add(
+    context: &Context,
+    new: NewAccount,
+    groups: &[String],
+    kind: &Kind,
+) -> anyhow::Result<AccountId> {
+    let store = &context.store;
+    let login = account::login_begin_new(store, new, groups, kind.flow(), pkce()).await?;
+    finish(context, &login).await
+}
+
+fn pkce() -> Pkce {
+    Pkce::new(random(), random())
+}
+
+async fn finish(context: &Context, login: &Login) -> anyhow::Result<AccountId> {
+    say(&format!(
+        "Open this address, sign in and agree:\n\n  {}\n\nThen paste the code that the page shows.",
+        login.url()
+    ))?;
+    let tls = tls_config();
+    let mut tries = 1;
+    loop {
+        let pasted = ask()?;
+        // A person may have taken minutes over it.
+        let now = SystemClock.now();
+        match account::login_finish(&context.store, login, &pasted, &tls, now).await {
+            Ok(done) => {
+                tell(context, &done)?;
+                return Ok(done.id);
+            }
+            Err(LoginError::Pasted(error)) if tries < PASTES_MAX && io::stdin().is_terminal() => {
+                tries += 1;
+                say(&format!("{error}"))?;
+            }
+            Err(error) => return Err(error).context("not signed in, and nothing was changed"),
+        }
+    }
+}
+
+/// Reads one line: a pipe may stay open behind it.
+fn ask() -> anyhow::Result<Secret> {
+    write!(io::stderr(), "Code: ").context("cannot ask")?;
+    let line = secret::line_of_stdin()?;
+    if !io::stdin().is_terminal() {
+        say("")?;
+    }
+    anyhow::ensure!(!line.expose().is_empty(), "no code was given, and nothing was changed");
+    Ok(line)
+}
+
+/// What else there is to know of a sign-in that is done.
+fn tell(context: &Context, done: &LoggedIn) -> anyhow::Result<()> {
+    if !done.can_refresh {
+        let ends = match done.expires_at {
+            Some(_) => format!("it ends on {}", context.time(done.expires_at)),
+            None => "nobody said when it ends".to_owned(),
+        };
+        say(&format!("note: this token cannot be refreshed: {ends}; sign in again before that"))?;
+    }
+    if let Some(why) = &done.unidentified {
+        say(&format!("note: signed in, but the provider did not tell the plan: {why}"))?;
+    }
+    Ok(())
+}
+
+/// Says something to the person, beside the command's answer.
+fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(io::stderr(), "{text}").context("cannot write to standard error")
+}

@@ -1,0 +1,170 @@
+//! `crs account export` and `crs account import`: accounts as a file.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use relay_core::secret::Secret;
+
+use crate::cli::Misuse;
+use crate::cli::context::Context;
+use crate::cli::secret;
+use crate::cli::terminal::write;
+use crate::verbs::account::{self, Bundle, Existing, Imported, Run, Selection};
+
+/// The variable that may hold the passphrase.
+const VARIABLE: &str = "CRS_PASSPHRASE";
+/// The largest file that is read.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Ids or names [default: all]
+    #[arg(value_name = "ID_OR_NAME")]
+    names: Vec<String>,
+    /// Export every account
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+    /// Put secrets in too, sealed under a passphrase
+    #[arg(long)]
+    secrets: bool,
+    /// Read the passphrase from a file [default: CRS_PASSPHRASE, else it is asked for]
+    #[arg(long, value_name = "FILE", requires = "secrets")]
+    passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// What `crs account export` wrote; - is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Read the passphrase from a file [default: CRS_PASSPHRASE, else it is asked for]
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// Change accounts that there are already, by their names
+    #[arg(long)]
+    update: bool,
+    /// Only tell what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Export {
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let file = self.passphrase_file.as_deref();
+        let passphrase = if self.secrets { Some(new_passphrase(file)?) } else { None };
+        let selection =
+            if self.names.is_empty() { Selection::All } else { Selection::Named(self.names) };
+        let (store, now) = (&context.store, context.now);
+        let exported = account::export(store, &selection, passphrase.as_ref(), now).await?;
+        if !exported.sign_ins.is_empty() {
+            warn(&format!(
+                "the file has the sign-in of {}: used in two places, its refresh tokens end it. \
+                 Pause the account here, and let one relay alone go on with it.",
+                exported.sign_ins.join(", ")
+            ));
+        }
+        // A file is what is wanted, so this is JSON whether or not --json is given.
+        write(&serde_json::to_string_pretty(&exported.bundle).context("cannot write JSON")?)
+    }
+}
+
+impl Import {
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let text = read(&self.file)?;
+        let bundle = Bundle::read(text.expose())?;
+        let file = self.passphrase_file.as_deref();
+        let passphrase =
+            if bundle.is_sealed() { Some(known_passphrase(file, &self.file)?) } else { None };
+        let existing = if self.update { Existing::Change } else { Existing::Stay };
+        let run = if self.dry_run { Run::Dry } else { Run::Real };
+        let (store, now) = (&context.store, context.now);
+        let how = (existing, run);
+        let done = account::import(store, bundle, passphrase.as_ref(), how, now).await?;
+        if !done.sign_ins.is_empty() && run == Run::Real {
+            warn(&format!(
+                "the sign-in of {} came along: from now on it may be used here alone, as refresh \
+                 tokens that are used in two places end it",
+                done.sign_ins.join(", ")
+            ));
+        }
+        context.form.answer(&done, |done| text_of(done, run))
+    }
+}
+
+/// A file, or standard input. It may hold secrets, if somebody wrote it by hand.
+fn read(path: &Path) -> anyhow::Result<Secret> {
+    let mut text = String::new();
+    let bounded =
+        |from: &mut dyn Read, text: &mut String| from.take(FILE_BYTES_MAX + 1).read_to_string(text);
+    let read = if path == Path::new("-") {
+        bounded(&mut io::stdin().lock(), &mut text)
+    } else {
+        File::open(path).and_then(|mut file| bounded(&mut file, &mut text))
+    };
+    let bytes = read.with_context(|| format!("cannot read {}", path.display()))?;
+    let fits = u64::try_from(bytes).is_ok_and(|bytes| bytes <= FILE_BYTES_MAX);
+    anyhow::ensure!(fits, "{} is larger than 64 MiB", path.display());
+    Ok(Secret::new(text))
+}
+
+/// A passphrase by a file or the variable; `None` if neither is given.
+fn given_passphrase(file: Option<&Path>) -> anyhow::Result<Option<Secret>> {
+    match file {
+        Some(path) => secret::from_file(path).map(Some),
+        None if env::var_os(VARIABLE).is_some() => secret::from_variable(VARIABLE).map(Some),
+        None => Ok(None),
+    }
+}
+
+fn new_passphrase(file: Option<&Path>) -> anyhow::Result<Secret> {
+    if let Some(given) = given_passphrase(file)? {
+        return Ok(given);
+    }
+    let first = ask("passphrase for the file")?;
+    let again = ask("the same again")?;
+    anyhow::ensure!(first == again, "the two passphrases differ; nothing was written");
+    Ok(first)
+}
+
+fn known_passphrase(file: Option<&Path>, bundle: &Path) -> anyhow::Result<Secret> {
+    match given_passphrase(file)? {
+        Some(given) => Ok(given),
+        // What is typed would be read as the file.
+        None if bundle == Path::new("-") => Err(nowhere().into()),
+        None => ask("passphrase of the file"),
+    }
+}
+
+fn ask(question: &str) -> anyhow::Result<Secret> {
+    if io::stdin().is_terminal() { secret::ask(question) } else { Err(nowhere().into()) }
+}
+
+fn nowhere() -> Misuse {
+    Misuse(format!("give the passphrase by --passphrase-file or {VARIABLE}"))
+}
+
+fn warn(text: &str) {
+    // Nobody is left to be warned if this fails.
+    let _ = writeln!(io::stderr().lock(), "warning: {text}");
+}
+
+fn text_of(done: &Imported, run: Run) -> String {
+    let would = if run == Run::Dry { "would be " } else { "" };
+    let mut lines = vec![format!(
+        "{would}imported {}, {would}updated {}, skipped {}",
+        done.imported,
+        done.updated,
+        done.skipped.len()
+    )];
+    lines.extend(done.skipped.iter().map(|it| format!("skipped {}: {}", it.name, it.why)));
+    let lacks = done.incomplete.iter().map(|it| {
+        format!("{} lacks {}: set that, then `crs account resume`", it.name, it.missing.join(", "))
+    });
+    lines.extend(lacks);
+    lines.join("\n")
+}

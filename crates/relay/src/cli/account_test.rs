@@ -1,0 +1,174 @@
+//! `crs account test`: whether accounts work, each by its own way out.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use futures_util::StreamExt;
+use futures_util::stream;
+use relay_core::price::PriceList;
+use relay_store::accounts::StoredAccount;
+
+use crate::cli::context::Context;
+use crate::cli::terminal::facts;
+use crate::cli::when;
+use crate::live::{self, NoAnswer};
+use crate::prices;
+use crate::verbs::account::{self, AccountTest, Selection, TestAsk, TestBy, Verdict};
+
+/// Accounts that are tested at one time.
+const TESTED_MAX: usize = 8;
+
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    /// Ids or names
+    #[arg(value_name = "ID_OR_NAME", required_unless_present_any = ["all", "group"])]
+    names: Vec<String>,
+    /// Test every account
+    #[arg(long, conflicts_with_all = ["names", "group"])]
+    all: bool,
+    /// Test the accounts of a group
+    #[arg(long, value_name = "GROUP", conflicts_with = "names")]
+    group: Option<String>,
+    /// Model to ask [default: a small one that the account serves]
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Only ask for the list of models, which costs nothing
+    #[arg(long, conflicts_with = "model")]
+    no_answer: bool,
+    /// How long an answer may take, at most 5m [default: 20s]
+    #[arg(long, value_name = "SPAN", value_parser = when::span)]
+    timeout: Option<Duration>,
+}
+
+/// Who makes the tests.
+enum Tester<'a> {
+    /// The running relay, which keeps the tokens.
+    Relay,
+    /// This command, as nobody else works on the data directory while it does.
+    Here(Box<PriceList>),
+    /// Nobody: it could not be made sure that no relay runs.
+    Nobody(&'a str),
+}
+
+impl Test {
+    pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        let how = TestAsk {
+            model: self.model.clone(),
+            by: if self.no_answer { TestBy::Models } else { TestBy::Answer },
+            within_millis: self
+                .timeout
+                .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
+        };
+        let is_one = self.names.len() == 1;
+        let accounts = account::to_test(&context.store, &self.selection()).await?;
+        let mut lock = None;
+        let tester = match (context.live(), context.dir.lock()) {
+            (Some(_), _) => Tester::Relay,
+            (None, Ok(taken)) => {
+                lock = Some(taken);
+                Tester::Here(Box::new(prices::load(&context.store).await?))
+            }
+            (None, Err(_)) => Tester::Nobody("a relay is starting or stopping: try again"),
+        };
+        let tests: Vec<AccountTest> = stream::iter(&accounts)
+            .map(|stored| test(context, &tester, stored, &how))
+            .buffered(TESTED_MAX)
+            .collect()
+            .await;
+        drop(lock);
+        match tests.as_slice() {
+            [one] if is_one => context.form.answer(one, text)?,
+            all => context.form.answer(all, texts)?,
+        };
+        let works = tests.iter().all(|test| test.verdict == Verdict::Works);
+        Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn selection(&self) -> Selection {
+        match (&self.group, self.all) {
+            (Some(group), _) => Selection::Group(group.clone()),
+            (None, true) => Selection::All,
+            (None, false) => Selection::Named(self.names.clone()),
+        }
+    }
+}
+
+async fn test(
+    context: &Context,
+    tester: &Tester<'_>,
+    stored: &StoredAccount,
+    how: &TestAsk,
+) -> AccountTest {
+    let not_made = |why: String| AccountTest::not_made(&stored.account, why);
+    match tester {
+        Tester::Here(prices) => account::probe_stored(stored, how, prices, context.now).await,
+        Tester::Nobody(why) => not_made((*why).to_owned()),
+        Tester::Relay => {
+            let (dir, id, how) = (context.dir.clone(), stored.account.id, Arc::new(how.clone()));
+            let asked = tokio::task::spawn_blocking(move || live::ask_test(&dir, id, &how)).await;
+            match asked {
+                Ok(Ok(test)) => test,
+                Ok(Err(NoAnswer::NoServer)) => not_made("the relay has stopped".to_owned()),
+                Ok(Err(error)) => not_made(error.to_string()),
+                Err(error) => not_made(error.to_string()),
+            }
+        }
+    }
+}
+
+fn texts(tests: &[AccountTest]) -> String {
+    if tests.is_empty() {
+        return "no accounts to test".to_owned();
+    }
+    tests.iter().map(text).collect::<Vec<_>>().join("\n")
+}
+
+fn text(test: &AccountTest) -> String {
+    let status = test.status.map(|status| format!(" (status {status})")).unwrap_or_default();
+    let exit = match test.exit_address {
+        Some(address) => format!("{} ({address})", test.exit),
+        None => test.exit.clone(),
+    };
+    let usage = test.usage.as_ref().map(|usage| {
+        format!(
+            "{} tokens in, {} out, ${:.6}",
+            usage.input_tokens, usage.output_tokens, usage.cost_usd
+        )
+    });
+    let plan = test.plan.as_ref().map(|identity| {
+        let parts = [&identity.plan, &identity.tier, &identity.email, &identity.organisation];
+        let parts: Vec<&str> =
+            parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+        parts.join(", ")
+    });
+    let millis = test.status.map(|_| format!("{} ms", test.millis));
+    let lines = [
+        ("why", test.fault.clone()),
+        ("it said", test.said.clone()),
+        ("until", test.resets_at.clone()),
+        ("exit", Some(exit)),
+        ("latency", millis),
+        ("model", test.model.clone()),
+        ("answer", test.answer.clone()),
+        ("used", usage),
+        ("plan", plan),
+    ];
+    let lines = lines.map(|(name, value)| (name, value.unwrap_or_default()));
+    let facts = facts(&lines);
+    let facts: Vec<String> = facts.lines().map(|line| format!("  {line}")).collect();
+    format!("{}: {}{status}\n{}\n", test.name, words(test.verdict), facts.join("\n"))
+}
+
+const fn words(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Works => "works",
+        Verdict::Refused => "refused",
+        Verdict::Limited => "at its limit; the secret is accepted",
+        Verdict::Unclear => "unclear whether it works",
+        Verdict::Failing => "the upstream has an error of its own",
+        Verdict::Unreachable => "cannot be reached",
+        Verdict::NoToken => "has no token to ask with",
+    }
+}

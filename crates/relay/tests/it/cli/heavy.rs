@@ -1,0 +1,6 @@
+//! Commands beside a running server.
+
+mod login;
+mod words;
+
+const CRS: &str = env!("CARGO_BIN_EXE_crs");
