@@ -98,6 +98,10 @@ impl RestCause {
 /// days, and a day for its clock and rounding.
 pub const STATED_REST_MAX: Duration = Duration::from_hours(8 * 24);
 
+/// A limit that ends within this time is one of requests or tokens by the minute, of which quota
+/// windows say nothing.
+const SHORT_LIMIT_MAX: Duration = Duration::from_mins(10);
+
 /// What a fault covers: as narrow as the evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
@@ -222,14 +226,17 @@ impl Health {
         was_resting
     }
 
-    /// Ends the rests that a provider's limit led to: it said since that there is room again.
-    /// Returns whether there were any.
-    pub fn limit_is_over(&mut self) -> bool {
-        let limited =
-            |lane: &Lane| lane.rest.is_some_and(|rest| rest.cause == RestCause::RateLimited);
+    /// Ends the rests that a window of the provider's led to: it said since that there is room in
+    /// all of them. Rests that end soon are for limits of other kinds and stay. Returns whether
+    /// there were any.
+    pub fn windows_have_room(&mut self, now: Timestamp) -> bool {
+        let soon = now.plus(SHORT_LIMIT_MAX);
+        let of_window = |lane: &Lane| {
+            lane.rest.is_some_and(|rest| rest.cause == RestCause::RateLimited && rest.until > soon)
+        };
         let before = self.models.len();
-        self.models.retain(|_, lane| !limited(lane));
-        let account = limited(&self.account);
+        self.models.retain(|_, lane| !of_window(lane));
+        let account = of_window(&self.account);
         if account {
             self.account = Lane::default();
         }

@@ -86,8 +86,8 @@ pub enum Choice {
     Serve(AccountId),
     /// The conversation's own account is able, but its slots are full: wait a little for one.
     AwaitPinned(AccountId),
-    /// This account is tried out, by one call at a time: its rest is over, or every account rests
-    /// without a reset that its provider stated and it is the first to reopen.
+    /// This account is tried out, by one call at a time: its rest is over, or every account rests,
+    /// it is the first to reopen, and its provider did not state when.
     Probe(AccountId),
 }
 
@@ -174,8 +174,9 @@ pub fn is_in_pool(account: &Account, service: Service, pool: Pool) -> bool {
 /// The conversation's own account wins while it is able. Otherwise one that is not in doubt, then
 /// the lowest priority number,
 /// then the fewest calls in flight for its weight, then the most headroom in its quota windows (by
-/// the percent), then the least recently used. If every account rests and no provider stated an
-/// end, the first to reopen is tried out, so that one error of an only account is not an outage.
+/// the percent), then the least recently used. If every account rests, the first to reopen is tried
+/// out unless its provider stated the end, so that one error of the only account that has no limit
+/// is not an outage.
 pub fn choose(pool: &[AccountView<'_>], want: &Demand<'_>) -> Result<Choice, NoCapacity> {
     let open = || open(pool, want);
     if let Some(pinned) = open().find(|view| Some(view.account.id) == want.pinned) {
@@ -196,7 +197,9 @@ pub fn choose(pool: &[AccountView<'_>], want: &Demand<'_>) -> Result<Choice, NoC
         // What comes of a trial is known soon.
         _ if tried_out => Err(NoCapacity::AllBusy),
         None => Err(why_none(pool, want)),
-        Some((first, _)) if may_probe(&resting) => Ok(Choice::Probe(first.account.id)),
+        Some((first, rest)) if !rest.stated && may_probe(first, &resting) => {
+            Ok(Choice::Probe(first.account.id))
+        }
         Some(_) => Err(rest_of(resting.iter().map(|(_, rest)| *rest))),
     }
 }
@@ -255,9 +258,9 @@ fn rest_of(rests: impl Iterator<Item = Rest> + Clone) -> NoCapacity {
     }
 }
 
-/// Whether one of these resting accounts may be tried out: none is, and nobody stated an end.
-fn may_probe(resting: &[(&AccountView<'_>, Rest)]) -> bool {
-    resting.iter().all(|(view, rest)| !rest.stated && !view.probed && view.has_slot())
+/// Whether the first to reopen of these resting accounts may be tried out: none is already.
+fn may_probe(first: &AccountView<'_>, resting: &[(&AccountView<'_>, Rest)]) -> bool {
+    first.has_slot() && resting.iter().all(|(view, _)| !view.probed)
 }
 
 /// Tells why no account is able, from the widest reason to the narrowest.

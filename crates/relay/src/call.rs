@@ -5,6 +5,7 @@
 
 mod answer;
 mod attempt;
+mod deadlines;
 mod doubt;
 mod ledger;
 mod pick;

@@ -26,6 +26,9 @@ const LOOK: Duration = Duration::from_secs(30);
 /// How old the word of a provider on its windows may be before it is asked for.
 const WINDOWS_AGE_MAX: Duration = Duration::from_mins(10);
 
+/// How old the word of a provider on a sign-in's plan may be before it is asked for again.
+const IDENTITY_AGE_MAX: Duration = Duration::from_hours(24);
+
 /// How long before the end of a subscription or a setup token people are told.
 const WARNED_AHEAD: Duration = Duration::from_hours(14 * 24);
 
@@ -96,7 +99,7 @@ fn ask_all(app: &Arc<App>, asked: &mut JoinSet<()>) {
     }
 }
 
-/// Asks the provider for an account's windows, and once for whose it is.
+/// Asks the provider for an account's windows, and once a day for whose it is and its plan.
 async fn ask(app: Arc<App>, member: Arc<Member>) {
     let Ok(access) = tokens::secret(&app, &member).await else { return };
     let version = member.shared.keeper.version();
@@ -110,7 +113,7 @@ async fn ask(app: Arc<App>, member: Arc<Member>) {
             let has_room = !windows.is_empty()
                 && windows.iter().all(|(_, window)| window.used_permille < 1_000);
             app.note_windows(&member, windows, now);
-            if has_room && member.shared.notes.limit_is_over() {
+            if has_room && member.shared.notes.windows_have_room(now) {
                 let account = member.account.id;
                 app.outbox.emit(Event::AccountRecovered { account }, now);
             }
@@ -119,7 +122,10 @@ async fn ask(app: Arc<App>, member: Arc<Member>) {
             tracing::debug!(account = %member.account.name, %error, "no windows are told");
         }
     }
-    if member.identity.is_none() {
+    // A plan changes now and then; what is not known of it is asked for sooner.
+    let is_known = member.identity.as_ref().is_some_and(|it| !it.plan.is_empty());
+    let age = if is_known { IDENTITY_AGE_MAX } else { WINDOWS_AGE_MAX };
+    if member.shared.notes.may_identify(now, age) {
         identify(&app, &member, (version, &access)).await;
     }
 }

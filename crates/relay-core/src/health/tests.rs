@@ -125,3 +125,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn room_in_the_windows_ends_the_rests_for_them_and_no_others() {
+    let now = Timestamp::from_seconds(1_000);
+    let limited = |until| evidence(RestCause::RateLimited, Some(Timestamp::from_seconds(until)));
+    let mut health = Health::default();
+    health.fault(&limited(1_030), &opus(), now, 0);
+    assert!(!health.windows_have_room(now));
+    assert!(health.account_rest(now).is_some(), "a limit by the minute");
+    health.fault(&limited(9_000), &opus(), now, 0);
+    assert!(health.windows_have_room(now));
+    assert_eq!(health.account_rest(now), None);
+    health.fault(&evidence(RestCause::Condemned, None), &opus(), now, 0);
+    assert!(!health.windows_have_room(now));
+    assert!(health.account_rest(now).is_some());
+}

@@ -131,9 +131,11 @@ fn an_only_account_that_failed_is_tried_out_by_one_call_at_a_time() {
     let refused = choose(&[second, probed], &demand());
     assert!(matches!(refused, Err(NoCapacity::AllRest { .. })), "{refused:?}");
 
-    let stated =
-        AccountView { standing: Standing::Rests(rest(1_060, RestCause::RateLimited)), ..view(&b) };
-    let refused = choose(&[first, stated], &demand());
+    let limited = |seconds| Standing::Rests(rest(seconds, RestCause::RateLimited));
+    let later = AccountView { standing: limited(1_060), ..view(&b) };
+    assert_eq!(choose(&[first, later], &demand()), Ok(Choice::Probe(a.id)));
+    let sooner = AccountView { standing: limited(1_001), ..view(&b) };
+    let refused = choose(&[first, sooner], &demand());
     assert!(matches!(refused, Err(NoCapacity::AllRest { .. })), "{refused:?}");
 }
 

@@ -22,10 +22,10 @@ use relay_wire::sse::{Batch, SseFramer};
 use tokio::time::{Instant, timeout_at};
 
 use super::Call;
+use super::deadlines::{Deadlines, Patience};
 use super::upstream_body::{BodyFault, UpstreamBody};
 use crate::app::App;
 use crate::client_id::CLAUDE_CODE;
-use crate::config::CallSettings;
 use crate::roster::Member;
 use crate::tokens;
 
@@ -102,45 +102,6 @@ impl From<Fault> for Failed {
     fn from(fault: Fault) -> Self {
         Self { fault, answer: None }
     }
-}
-
-/// How long an attempt may take to its first byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// As long as was set.
-    Usual,
-    /// Not long: it tries out an account, and another could answer.
-    Short,
-}
-
-/// To the first byte of a stream that tries out an account while another could answer, and between
-/// bytes up to its first content.
-const TRIAL_SILENCE: Duration = Duration::from_secs(15);
-
-/// The deadlines of one attempt: the account's own, else the relay's.
-struct Deadlines {
-    head: Duration,
-    unary: Duration,
-    idle: Duration,
-}
-
-impl Deadlines {
-    fn of(account: &Account, settings: &CallSettings, streamed: bool, patience: Patience) -> Self {
-        let own = account.deadlines;
-        let unary = own.unary.unwrap_or(settings.unary_deadline);
-        let first = own.first_byte.unwrap_or(settings.first_byte_deadline);
-        let idle = own.idle.unwrap_or(settings.idle_deadline);
-        let (first, idle) = match patience {
-            Patience::Usual => (first, idle),
-            Patience::Short => (first.min(TRIAL_SILENCE), idle.min(TRIAL_SILENCE)),
-        };
-        Self { head: if streamed { first } else { unary }, unary, idle }
-    }
-}
-
-/// How long a stream of this account may pause.
-pub(super) fn idle_deadline(account: &Account, settings: &CallSettings) -> Duration {
-    Deadlines::of(account, settings, true, Patience::Usual).idle
 }
 
 /// Sends the call to an account. Content of the answer has not been passed on when this returns.

@@ -9,6 +9,7 @@ use relay_core::health::Standing;
 use relay_core::id::AccountId;
 use relay_core::schedule::{AccountView, Choice, Demand, Hold, NoCapacity, choose, open};
 use relay_store::slots::Slot;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::Call;
@@ -54,6 +55,8 @@ pub(super) async fn pick(
                 if let Some(picked) = taken {
                     return Ok(picked);
                 }
+                // Another call was faster; what it took is seen with the next look.
+                yield_now().await;
             }
             Ok(Choice::AwaitPinned(id)) => {
                 let own = found(id).cloned().into_iter().collect();
@@ -78,6 +81,7 @@ pub(super) async fn pick(
                 if let Some(picked) = taken {
                     return Ok(picked);
                 }
+                yield_now().await;
             }
             Err(NoCapacity::AllBusy) if Instant::now() < patience => {
                 let look = Instant::now() + SLOT_LOOK;
@@ -135,10 +139,16 @@ fn lacks_model(app: &App, call: &Call, pinned: Option<AccountId>) -> bool {
     })
 }
 
+/// The one account that can serve a conversation which names what only that has.
+pub(super) fn held(app: &App, call: &Call) -> Option<AccountId> {
+    let session = call.session.filter(|_| call.hold == Hold::Hard)?;
+    app.pins.get(session, app.now())
+}
+
 /// The accounts that could serve the call now, if only they had a slot for it.
 pub(super) fn open_members(app: &App, call: &Call, tried: &[AccountId]) -> Vec<Arc<Member>> {
     let members = app.roster.snapshot();
-    let (views, want) = (views(app, &members, call), demand(call, None, tried));
+    let (views, want) = (views(app, &members, call), demand(call, held(app, call), tried));
     let ids: Vec<AccountId> = open(&views, &want).map(|view| view.account.id).collect();
     members.iter().filter(|member| ids.contains(&member.account.id)).cloned().collect()
 }

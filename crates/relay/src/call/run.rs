@@ -6,14 +6,15 @@ use http::StatusCode;
 use relay_core::health::{RestCause, RestKind};
 use relay_core::id::AccountId;
 use relay_core::protocol::Family;
-use relay_core::schedule::{Hold, NoCapacity, all_rest};
+use relay_core::schedule::{NoCapacity, all_rest};
 use relay_core::usage::Outcome;
 use relay_upstream::fault::{Fault, Trouble};
 
-use super::attempt::{Failed, Patience, Reply, attempt};
+use super::attempt::{Failed, Reply, attempt};
+use super::deadlines::Patience;
 use super::doubt::Doubt;
 use super::ledger::{End, Ledger};
-use super::pick::{Picked, demand, open_members, pick, views};
+use super::pick::{Picked, demand, held, open_members, pick, views};
 use super::{Call, CallBody};
 use crate::app::App;
 use crate::failure::{Failure, Recorded, Unserved};
@@ -173,9 +174,7 @@ fn after(ledger: &Ledger, fault: &Fault) -> Failure {
     let (app, call) = (ledger.app(), ledger.call());
     let now = app.now();
     let members = app.roster.snapshot();
-    let held = call.session.filter(|_| call.hold == Hold::Hard);
-    let pinned = held.and_then(|session| app.pins.get(session, now));
-    let rest = all_rest(&views(app, &members, call), &demand(call, pinned, &[]));
+    let rest = all_rest(&views(app, &members, call), &demand(call, held(app, call), &[]));
     if let Some(reason) = rest
         && matches!(reason, NoCapacity::AllRest { kind: RestKind::Limit | RestKind::Overload, .. })
     {

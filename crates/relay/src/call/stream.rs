@@ -17,7 +17,8 @@ use relay_wire::anthropic::error::render_event;
 use relay_wire::sse::SseFramer;
 use tokio::time::{Instant, Sleep};
 
-use super::attempt::{EVENT_BYTES_MAX, Progress, StreamHead, idle_deadline, observe, word};
+use super::attempt::{EVENT_BYTES_MAX, Progress, StreamHead, observe, word};
+use super::deadlines::idle_deadline;
 use super::ledger::{End, Ledger};
 use super::upstream_body::UpstreamBody;
 use crate::shutdown::Stage;

@@ -25,6 +25,8 @@ pub struct Notes {
     changed: AtomicBool,
     /// When the provider was last asked for its windows.
     asked_at: AtomicI64,
+    /// When it was last asked whose account it is.
+    identified_at: AtomicI64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,10 +132,20 @@ impl Notes {
         may
     }
 
-    /// The provider says that there is room in all of its windows: ends the rests for its limits.
-    /// Tells whether there were any.
-    pub fn limit_is_over(&self) -> bool {
-        let over = self.noted.lock().health.limit_is_over();
+    /// Whether the provider may be asked whose account it is: it was not for as long as `age`.
+    pub fn may_identify(&self, now: Timestamp, age: Duration) -> bool {
+        let asked_at = Timestamp::from_millis(self.identified_at.load(Ordering::Relaxed));
+        let may = asked_at <= now.minus(age);
+        if may {
+            self.identified_at.store(now.as_millis(), Ordering::Relaxed);
+        }
+        may
+    }
+
+    /// The provider says that there is room in all of its windows: ends the rests for them. Tells
+    /// whether there were any.
+    pub fn windows_have_room(&self, now: Timestamp) -> bool {
+        let over = self.noted.lock().health.windows_have_room(now);
         if over {
             self.changed.store(true, Ordering::Release);
         }

@@ -14,7 +14,7 @@ use relay_core::clock::{Clock, ManualClock, Timestamp};
 use relay_core::credential::{Credential, Tokens};
 use relay_core::secret::Secret;
 use relay_store::accounts::NewAccount;
-use relay_testkit::{Client, FakeProvider, IssuedTokens, Received, messages_body};
+use relay_testkit::{Client, FakeProvider, IssuedTokens, Received, SeenRequest, messages_body};
 
 use crate::kit::{START, TestRelay};
 
@@ -96,7 +96,7 @@ pub(crate) async fn ask(client: &Client, model: &str, text: &str) -> Received {
 pub(crate) async fn served_by(relay: &TestRelay, provider: &FakeProvider, text: &str) -> String {
     let answer = ask(&relay.client, SONNET, text).await;
     assert_eq!(answer.status, 200, "{text}: {:?}", answer.body);
-    let asked = provider.requests().into_iter().rfind(|seen| seen.is_message());
+    let asked = provider.requests().into_iter().rfind(SeenRequest::is_message);
     asked.expect("somebody was asked").owner
 }
 

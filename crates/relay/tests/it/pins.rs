@@ -1,5 +1,7 @@
 //! Which account serves a call: pins of conversations, slots, groups, bindings, models.
 
+mod hard;
+
 use std::time::Duration;
 
 use relay_core::account::Sharing;

@@ -173,9 +173,10 @@ async fn a_proxy_that_dies_within_a_stream_ends_it_with_an_error_of_the_protocol
         relay.until_all_is_given_back().await;
 
         assert_eq!(served_by(&relay, &provider, "the next").await, "", "by b");
-        let again = match proxy.url().starts_with("http") {
-            true => FakeProxy::http_on(proxy.port()).await,
-            false => FakeProxy::socks5_on(proxy.port()).await,
+        let again = if proxy.url().starts_with("http") {
+            FakeProxy::http_on(proxy.port()).await
+        } else {
+            FakeProxy::socks5_on(proxy.port()).await
         };
         let again = again.expect("the port is free again");
         relay.clock.advance(Duration::from_mins(2));
@@ -233,11 +234,17 @@ async fn accounts_behind_a_dead_proxy_rest_no_host() {
         account("b", &provider),
     ];
     let relay = oauth::relay(&provider, accounts).await;
-    for number in 0..6 {
-        assert_eq!(served_by(&relay, &provider, &format!("call {number}")).await, "");
+    // An answer in between would clear the host.
+    let on = |enabled| AccountChange { enabled: Some(enabled), ..AccountChange::default() };
+    relay.edit_account("b", &on(false)).await;
+    for number in 0..4 {
+        let answer = ask(&relay.client, SONNET, &format!("call {number}")).await;
+        assert_ne!(answer.status, 200);
         assert_no_host_rests(&relay).await;
         relay.clock.advance(Duration::from_millis(900));
     }
+    relay.edit_account("b", &on(true)).await;
+    assert_eq!(served_by(&relay, &provider, "by b").await, "");
     assert!(relay.rests("one").await && relay.rests("two").await);
     let is_direct = |seen: &SeenRequest| seen.api_key == "upstream-b";
     assert!(provider.requests().iter().all(is_direct));

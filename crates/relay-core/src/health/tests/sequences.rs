@@ -89,7 +89,7 @@ impl World {
                 self.health[account].answered(&ModelFamily::of(MODELS[model]), sent);
             }
             Step::Windows { account } => {
-                self.health[account].limit_is_over();
+                self.health[account].windows_have_room(self.now);
             }
             Step::Reset { account } => {
                 self.health[account].reset();
@@ -148,11 +148,12 @@ impl World {
             Ok(Choice::Probe(id)) => match standing(id) {
                 Standing::Trial => {}
                 Standing::Open => panic!("an open account needs no trial"),
-                Standing::Rests(_) => {
-                    let unstated = |view: &AccountView<'_>| {
-                        view.standing.rest().is_some_and(|rest| !rest.stated)
+                Standing::Rests(first) => {
+                    assert!(!first.stated);
+                    let later = |view: &AccountView<'_>| {
+                        view.standing.rest().is_some_and(|rest| rest.until >= first.until)
                     };
-                    assert!(able().all(unstated));
+                    assert!(able().all(later), "the first to reopen of accounts that all rest");
                 }
             },
             Ok(Choice::AwaitPinned(_)) => panic!("nothing is pinned"),

@@ -18,7 +18,7 @@ use relay_store::data_dir::DataDir;
 use relay_store::pool::Store;
 use relay_store::vault::MasterKey;
 use relay_testkit::{
-    Client, FakeProvider, IssuedTokens, RefreshOutcome, RelayProcess, messages_body,
+    Client, FakeProvider, IssuedTokens, RefreshOutcome, RelayProcess, SeenRequest, messages_body,
 };
 use tempfile::TempDir;
 
@@ -82,7 +82,7 @@ impl SignedIn {
     /// A call: its status, and whose account was asked last.
     async fn ask(&self, text: &str) -> (u16, String) {
         let answer = self.client().post(MESSAGES, &[], messages_body(SONNET, text)).await;
-        let asked = self.provider.requests().into_iter().rfind(|seen| seen.is_message());
+        let asked = self.provider.requests().into_iter().rfind(SeenRequest::is_message);
         (answer.status, asked.map(|seen| seen.owner).unwrap_or_default())
     }
 

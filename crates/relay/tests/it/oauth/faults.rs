@@ -6,13 +6,14 @@ use std::time::Duration;
 use relay::upkeep;
 use relay_core::account::OauthSettings;
 use relay_core::credential::{Credential, SignOutCause};
-use relay_core::health::RestCause;
+use relay_core::health::{Rest, RestCause};
+use relay_core::model::ModelFamily;
 use relay_store::accounts::{AccountChange, NewAccount};
 use relay_testkit::{Answer, ClosedPort, FakeProvider, RefreshOutcome, SeenRequest};
 
 use super::{
-    HOUR, MINUTE, events, member, provider, relay, served_by, signed_in, token_requests, tokens,
-    until, until_stored,
+    HOUR, MINUTE, SONNET, ask, events, member, provider, relay, served_by, signed_in,
+    token_requests, tokens, until, until_stored,
 };
 use crate::kit::{TestRelay, account};
 
@@ -22,6 +23,10 @@ async fn two() -> (FakeProvider, TestRelay) {
     let accounts = [signed_in("a", &provider, HOUR), account("b", &provider)];
     let relay = relay(&provider, accounts).await;
     (provider, relay)
+}
+
+async fn host_rests(relay: &TestRelay) -> Vec<(ModelFamily, Rest)> {
+    member(relay, "c").await.host.rests(relay.app.now())
 }
 
 async fn account_rest(relay: &TestRelay, name: &str) -> Option<RestCause> {
@@ -124,12 +129,17 @@ async fn accounts_that_cannot_be_refreshed_rest_no_host() {
     let relay = relay(&provider, accounts).await;
     assert_eq!(served_by(&relay, &provider, "while the token is good").await, "a");
     relay.clock.advance(HOUR);
-    for number in 0..6 {
-        assert_eq!(served_by(&relay, &provider, &format!("call {number}")).await, "");
-        relay.clock.advance(Duration::from_millis(900));
+    // An answer in between would clear the host.
+    let on = |enabled| AccountChange { enabled: Some(enabled), ..AccountChange::default() };
+    relay.edit_account("c", &on(false)).await;
+    for number in 0..4 {
+        let answer = ask(&relay.client, SONNET, &format!("call {number}")).await;
+        assert_ne!(answer.status, 200);
+        assert!(host_rests(&relay).await.is_empty());
+        relay.clock.advance(Duration::from_millis(2_100));
     }
-    let host = &member(&relay, "c").await.host;
-    assert!(host.rests(relay.app.now()).is_empty());
+    relay.edit_account("c", &on(true)).await;
+    assert_eq!(served_by(&relay, &provider, "by c").await, "");
     relay.events_until("token_not_refreshed").await;
     until("both are told", async || events(&relay, "token_not_refreshed").await == 2).await;
     assert_eq!(events(&relay, "account_signed_out").await, 0);

@@ -9,7 +9,7 @@ use relay_core::account::ClientRule;
 use relay_core::credential::Credential;
 use relay_core::health::RestCause;
 use relay_store::accounts::AccountChange;
-use relay_testkit::{Answer, FakeProvider, RefreshOutcome, messages_body};
+use relay_testkit::{Answer, FakeProvider, RefreshOutcome, SeenRequest, messages_body};
 
 use super::{
     HOUR, MESSAGES, SONNET, as_claude_code, ask, events, member, provider, relay, served_by,
@@ -44,7 +44,7 @@ async fn fifty_calls_that_wait_for_a_token_cause_one_refresh() {
         assert_eq!(call.await.expect("no client panics").status, 200);
     }
     assert_eq!((provider.refreshes().len(), provider.reused()), (1, 0));
-    let asked = provider.requests().into_iter().filter(relay_testkit::SeenRequest::is_message);
+    let asked = provider.requests().into_iter().filter(SeenRequest::is_message);
     let mut owners: Vec<_> = asked.map(|seen| seen.owner).collect();
     assert_eq!(owners.len(), CALLS);
     owners.dedup();
