@@ -5,6 +5,7 @@
 //! one is answered. An operator's switch is not in here: the machine never turns it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub enum RestCause {
     WindowMark,
     /// The calls of the day cost as much as the operator lets them.
     DailyCost,
+    /// Its access token ended, and the last refresh did not come through.
+    TokenNotRefreshed,
 }
 
 /// What a client is told of a rest: causes that have a status of their own.
@@ -63,6 +66,7 @@ impl RestCause {
             Self::Unreachable => "unreachable",
             Self::WindowMark => "window_mark",
             Self::DailyCost => "daily_cost",
+            Self::TokenNotRefreshed => "token_not_refreshed",
         }
     }
 
@@ -71,9 +75,11 @@ impl RestCause {
         match self {
             Self::RateLimited | Self::WindowMark | Self::DailyCost => RestKind::Limit,
             Self::Overloaded => RestKind::Overload,
-            Self::Unauthorised | Self::Condemned | Self::Failing | Self::Unreachable => {
-                RestKind::Fault
-            }
+            Self::Unauthorised
+            | Self::Condemned
+            | Self::Failing
+            | Self::Unreachable
+            | Self::TokenNotRefreshed => RestKind::Fault,
         }
     }
 
@@ -84,13 +90,30 @@ impl RestCause {
             Self::RateLimited | Self::WindowMark | Self::DailyCost => {
                 (SECOND.saturating_mul(5), SECOND.saturating_mul(300))
             }
-            Self::Overloaded | Self::Failing | Self::Unreachable => {
+            Self::Overloaded | Self::Failing | Self::Unreachable | Self::TokenNotRefreshed => {
                 (SECOND, SECOND.saturating_mul(60))
             }
             Self::Unauthorised | Self::Condemned => {
                 (SECOND.saturating_mul(60), SECOND.saturating_mul(1_800))
             }
         }
+    }
+}
+
+/// The cause in words, as people read it.
+impl fmt::Display for RestCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::RateLimited => "the provider's limit (429)",
+            Self::Overloaded => "the provider is overloaded (529)",
+            Self::Unauthorised => "the provider does not accept the credential (401)",
+            Self::Condemned => "the provider disabled it, or it is out of credit",
+            Self::Failing => "the provider has errors of its own",
+            Self::Unreachable => "it cannot be reached",
+            Self::WindowMark => "the mark of a quota window",
+            Self::DailyCost => "the daily cost",
+            Self::TokenNotRefreshed => "its token ended and was not refreshed",
+        })
     }
 }
 

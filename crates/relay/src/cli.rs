@@ -1,8 +1,6 @@
 //! The command line: what it understands, and how a command ends.
 
 mod account;
-mod account_export;
-mod account_test;
 mod admin;
 mod context;
 mod group;

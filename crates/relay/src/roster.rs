@@ -141,7 +141,7 @@ impl Member {
             account: &self.account,
             in_flight: self.shared.slots.in_flight(),
             last_used: self.shared.last_used(),
-            standing: seen.standing.and(host).and(self.money(day)),
+            standing: seen.standing.and(host).and(self.means(now, day)),
             probed: self.shared.probed.load(Ordering::Relaxed)
                 || (host != Standing::Open && self.host.is_probed()),
             doubted: seen.doubted,
@@ -152,6 +152,11 @@ impl Member {
                 _ => Plan::Has,
             },
         }
+    }
+
+    /// Whether it has what it needs to serve: money for the day, and a token.
+    pub fn means(&self, now: Timestamp, day: Day) -> Standing {
+        self.money(day).and(self.shared.keeper.standing(now))
     }
 
     /// Whether the calls of the day cost as much as the operator lets them.

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, SignedOut, Tokens};
+use relay_core::health::{Rest, RestCause, Standing};
 use relay_core::secret::Secret;
 use relay_store::accounts::{StoredAccount, is_same_sign_in};
 use relay_upstream::fault::Fault;
@@ -179,6 +180,16 @@ impl Keeper {
     fn paused_until(&self, now: Timestamp) -> Option<Timestamp> {
         let pause = *self.pause.lock();
         (pause.since <= now && now < pause.until).then_some(pause.until)
+    }
+
+    /// Whether calls go to the account as far as its token tells: not while one that has ended waits
+    /// for the next refresh.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let Some(until) = self.paused_until(now) else { return Standing::Open };
+        if self.current(now).is_some() {
+            return Standing::Open;
+        }
+        Standing::Rests(Rest { until, cause: RestCause::TokenNotRefreshed, stated: true })
     }
 
     /// Takes note that a refresh did not come through; tells until when none is tried, and how

@@ -15,6 +15,7 @@ use relay_upstream::fault::Fault;
 
 use crate::app::{App, random};
 use crate::roster::{Member, Probe};
+use crate::verbs::moment::rfc3339;
 
 /// A fault in doubt. Dropping it means that nobody will know: no account rests for it.
 #[must_use = "a fault is the account's, or the call's"]
@@ -96,14 +97,17 @@ impl Held {
             let name = self.member.host.name.clone();
             tracing::warn!(
                 host = name,
-                cause = rest.cause.as_str(),
-                "a host rests: several accounts met the same there"
+                model_family = %self.family,
+                "the host {name} rests until {}: several accounts met the same there: {}",
+                rfc3339(rest.until),
+                rest.cause,
             );
             let event = Event::HostRested { host: name, until: rest.until, cause: rest.cause };
             app.outbox.emit(event, now);
         }
     }
 
+    /// Tells in words why the account rests and until when.
     fn log(&self, noted: &Noted, now: Timestamp) {
         let rest = noted.rest;
         tracing::warn!(
@@ -115,7 +119,10 @@ impl Held {
             rests_ms = u64::try_from(rest.until.since(now).as_millis()).unwrap_or(u64::MAX),
             stated = rest.stated,
             sent_ms_ago = u64::try_from(now.since(self.sent).as_millis()).unwrap_or(u64::MAX),
-            "an account rests for a fault"
+            "{} rests until {}: {}",
+            self.member.account.name,
+            rfc3339(rest.until),
+            rest.cause,
         );
     }
 }

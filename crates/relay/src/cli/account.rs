@@ -1,10 +1,12 @@
 //! `crs account`: upstream accounts.
 
+mod export;
 mod fields;
 mod login;
 mod proxy;
 mod selection;
 mod show;
+mod test;
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -19,11 +21,11 @@ use relay_store::keys::Expiry;
 use relay_upstream::profile::profile;
 use serde_json::{Value, json};
 
+use self::export::{Export, Import};
 use self::fields::Fields;
 use self::proxy::Way;
 use self::selection::{Answers, Several};
-use crate::cli::account_export::{Export, Import};
-use crate::cli::account_test::Test;
+use self::test::Test;
 use crate::cli::context::Context;
 use crate::cli::secret::SecretSource;
 use crate::cli::{Misuse, Which, later};

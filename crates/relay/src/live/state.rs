@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use relay_core::clock::Timestamp;
 use relay_core::credential::SignedOut;
-use relay_core::health::{Rest, RestCause, Standing};
+use relay_core::health::{Rest, RestCause};
 use relay_core::id::{AccountId, KeyId};
 use relay_core::model::{ModelFamily, ModelPattern};
 use relay_core::quota::WindowKind;
@@ -178,7 +178,7 @@ fn resting(member: &Member, now: Timestamp, day: Day) -> Option<RestLive> {
     let families: BTreeSet<ModelFamily> = served_families(&member.account.models);
     let rest_of = |family: &ModelFamily| {
         let own = member.shared.notes.seen(member.account.stop_at, family, now).standing;
-        own.and(member.host.standing(family, now)).and(member.money(day)).rest()
+        own.and(member.host.standing(family, now)).and(member.means(now, day)).rest()
     };
     if let Some(whole) = rest_of(&any_family()) {
         return Some(RestLive::of_account(whole));
@@ -195,11 +195,9 @@ fn rests(member: &Member, now: Timestamp, day: Day) -> Vec<RestLive> {
     let quota = notes.quota();
     let mark = |until| Rest { until, cause: RestCause::WindowMark, stated: true };
     let whole_mark = quota.stopped(stop_at, &any_family(), now);
-    let money = match member.money(day) {
-        Standing::Rests(rest) => Some(rest),
-        Standing::Open | Standing::Trial => None,
-    };
-    let whole = account.into_iter().chain(whole_mark.map(|it| mark(it.until))).chain(money);
+    let means = [member.money(day).rest(), member.shared.keeper.standing(now).rest()];
+    let whole = account.into_iter().chain(whole_mark.map(|it| mark(it.until)));
+    let whole = whole.chain(means.into_iter().flatten());
     let mut rests: Vec<_> = whole.map(RestLive::of_account).collect();
     rests.extend(families.iter().map(|(family, rest)| RestLive::of_family(family, *rest)));
     for (kind, _) in quota.windows(now) {

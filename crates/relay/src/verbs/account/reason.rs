@@ -53,12 +53,15 @@ pub(super) fn rest(
     match rest.cause {
         RestCause::WindowMark => stopped(rest, windows, marks, &until),
         RestCause::DailyCost => format!("daily cost reached until {until}"),
+        RestCause::TokenNotRefreshed => {
+            format!("its token ended and was not refreshed; tried again at {until}")
+        }
         cause => {
             let who = if rest.scope == HOST { "its host rests" } else { "rests" };
             let family = rest.family.as_ref().filter(|family| !family.is_empty());
             let family = family.map(|family| format!(" for {family}")).unwrap_or_default();
             let stated = if rest.stated { ", stated by it" } else { "" };
-            format!("{who}{family} until {until}: {}{stated}", cause_words(cause))
+            format!("{who}{family} until {until}: {cause}{stated}")
         }
     }
 }
@@ -77,19 +80,6 @@ pub(super) fn time(moment: Timestamp, now: Timestamp, zone: &TimeZone) -> String
         (true, true) => time.to_owned(),
         (true, false) => to_the_minute.to_owned(),
         (false, _) => format!("{day} {to_the_minute}"),
-    }
-}
-
-const fn cause_words(cause: RestCause) -> &'static str {
-    match cause {
-        RestCause::RateLimited => "the provider's limit (429)",
-        RestCause::Overloaded => "the provider is overloaded (529)",
-        RestCause::Unauthorised => "the provider does not accept the credential (401)",
-        RestCause::Condemned => "the provider disabled it, or it is out of credit",
-        RestCause::Failing => "the provider has errors of its own",
-        RestCause::Unreachable => "it cannot be reached",
-        RestCause::WindowMark => "the mark of a quota window",
-        RestCause::DailyCost => "the daily cost",
     }
 }
 

@@ -83,6 +83,20 @@ async fn without_a_good_token_others_answer_until_it_can_be_refreshed() {
 }
 
 #[tokio::test]
+async fn an_account_without_a_good_token_is_not_asked_during_the_pause() {
+    let (provider, relay) = two().await;
+    provider.fails_refreshes("a", 503);
+    tokio::spawn(upkeep::run(Arc::clone(&relay.app)));
+    relay.clock.advance(HOUR);
+    relay.events_until("token_not_refreshed").await;
+    assert_eq!(served_by(&relay, &provider, "one").await, "");
+    assert_eq!(relay.only_record().await.attempts.len(), 1, "the API key's alone");
+    let standing = member(&relay, "a").await.shared.keeper.standing(relay.app.now());
+    let rest = standing.rest().expect("a pause");
+    assert_eq!((rest.cause, rest.stated), (RestCause::TokenNotRefreshed, true));
+}
+
+#[tokio::test]
 async fn a_limit_of_the_token_endpoint_is_heeded_as_it_states() {
     let (provider, relay) = two().await;
     let is_refresh = |seen: &SeenRequest| seen.path().ends_with("/v1/oauth/token");

@@ -134,7 +134,7 @@ fn by_cause(cause: RestCause, status: u16) -> (Verdict, String) {
         (RestCause::Failing, 300..400) => {
             (Verdict::Failing, "the account's address redirects to another")
         }
-        (RestCause::Failing | RestCause::Unreachable, _) => {
+        (RestCause::Failing | RestCause::Unreachable | RestCause::TokenNotRefreshed, _) => {
             (Verdict::Failing, "the provider has an error of its own")
         }
     };

@@ -10,27 +10,21 @@ use futures_util::stream;
 use relay_core::price::PriceList;
 use relay_store::accounts::StoredAccount;
 
+use super::selection::{Answers, Several};
 use crate::cli::context::Context;
 use crate::cli::terminal::facts;
 use crate::cli::when;
 use crate::live::{self, NoAnswer};
 use crate::prices;
-use crate::verbs::account::{self, AccountTest, Selection, TestAsk, TestBy, Verdict};
+use crate::verbs::account::{self, AccountTest, TestAsk, TestBy, Verdict};
 
 /// Accounts that are tested at one time.
 const TESTED_MAX: usize = 8;
 
 #[derive(Debug, Args)]
-pub(super) struct Test {
-    /// Ids or names
-    #[arg(value_name = "ID_OR_NAME", required_unless_present_any = ["all", "group"])]
-    names: Vec<String>,
-    /// Test every account
-    #[arg(long, conflicts_with_all = ["names", "group"])]
-    all: bool,
-    /// Test the accounts of a group
-    #[arg(long, value_name = "GROUP", conflicts_with = "names")]
-    group: Option<String>,
+pub(in crate::cli) struct Test {
+    #[command(flatten)]
+    which: Several,
     /// Model to ask [default: a small one that the account serves]
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
@@ -61,8 +55,8 @@ impl Test {
                 .timeout
                 .map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
         };
-        let is_one = self.names.len() == 1;
-        let accounts = account::to_test(&context.store, &self.selection()).await?;
+        let (selection, answers) = self.which.read();
+        let accounts = account::to_test(&context.store, &selection).await?;
         let mut lock = None;
         let tester = match (context.live(), context.dir.lock()) {
             (Some(_), _) => Tester::Relay,
@@ -79,19 +73,11 @@ impl Test {
             .await;
         drop(lock);
         match tests.as_slice() {
-            [one] if is_one => context.form.answer(one, text)?,
+            [one] if answers == Answers::One => context.form.answer(one, text)?,
             all => context.form.answer(all, texts)?,
         };
         let works = tests.iter().all(|test| test.verdict == Verdict::Works);
         Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    fn selection(&self) -> Selection {
-        match (&self.group, self.all) {
-            (Some(group), _) => Selection::Group(group.clone()),
-            (None, true) => Selection::All,
-            (None, false) => Selection::Named(self.names.clone()),
-        }
     }
 }
 

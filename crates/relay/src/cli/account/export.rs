@@ -22,7 +22,7 @@ const VARIABLE: &str = "CRS_PASSPHRASE";
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 #[derive(Debug, Args)]
-pub(super) struct Export {
+pub(in crate::cli) struct Export {
     /// Ids or names [default: all]
     #[arg(value_name = "ID_OR_NAME")]
     names: Vec<String>,
@@ -38,7 +38,7 @@ pub(super) struct Export {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Import {
+pub(in crate::cli) struct Import {
     /// What `crs account export` wrote; - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
