@@ -125,6 +125,13 @@ pub const STATED_REST_MAX: Duration = Duration::from_hours(8 * 24);
 /// windows say nothing.
 const SHORT_LIMIT_MAX: Duration = Duration::from_mins(10);
 
+/// Families of models that are remembered of an account or of a host: their names are the clients'
+/// and the providers', who may make up any number.
+pub const FAMILIES_MAX: usize = 64;
+
+/// How long after its rest a family is remembered where there are too many.
+const REMEMBERED_FOR: Duration = Duration::from_hours(1);
+
 /// What a fault covers: as narrow as the evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
@@ -219,8 +226,9 @@ struct Lane {
 }
 
 impl Health {
-    /// Takes note of a fault of a call for `asked`. `jitter` in 0..=255 spreads the end of a rest
-    /// that nobody stated.
+    /// Takes note of a fault that a call for `asked` met at `now`. Such calls rest in any case,
+    /// whatever family the provider names: it may have words of its own, or be asked under another
+    /// name. `jitter` in 0..=255 spreads the end of a rest that nobody stated.
     pub fn fault(
         &mut self,
         evidence: &Evidence,
@@ -228,12 +236,21 @@ impl Health {
         now: Timestamp,
         jitter: u8,
     ) -> Noted {
-        let lane = match &evidence.scope {
-            Scope::Account => &mut self.account,
-            Scope::Models(family) => self.models.entry(family.clone()).or_default(),
-            Scope::Asked => self.models.entry(asked.clone()).or_default(),
+        let noted = match &evidence.scope {
+            Scope::Account => self.account.fault(evidence, now, jitter),
+            Scope::Models(named) if named != asked => {
+                let of_named = self.lane(named).fault(evidence, now, jitter);
+                let of_asked = self.lane(asked).fault(evidence, now, jitter);
+                Noted { is_new: of_named.is_new || of_asked.is_new, ..of_asked }
+            }
+            Scope::Models(_) | Scope::Asked => self.lane(asked).fault(evidence, now, jitter),
         };
-        lane.fault(evidence, now, jitter)
+        forget_oldest(&mut self.models, asked, now, Lane::ends_at);
+        noted
+    }
+
+    fn lane(&mut self, family: &ModelFamily) -> &mut Lane {
+        self.models.entry(family.clone()).or_default()
     }
 
     /// Takes note of an answer for `family` to a call that was sent at `sent`: faults since then
@@ -249,21 +266,32 @@ impl Health {
         was_resting
     }
 
-    /// Ends the rests that a window of the provider's led to: it said since that there is room in
-    /// all of them. Rests that end soon are for limits of other kinds and stay. Returns whether
-    /// there were any.
-    pub fn windows_have_room(&mut self, now: Timestamp) -> bool {
+    /// Ends the rests that a window of the provider's led to: asked at `asked_at`, it said that
+    /// there is room in all of them. Limits that it stated since are news; rests that end soon are
+    /// for limits of other kinds. A call tries out whether it is so. Returns whether there were any.
+    pub fn windows_have_room(&mut self, now: Timestamp, asked_at: Timestamp) -> bool {
         let soon = now.plus(SHORT_LIMIT_MAX);
-        let of_window = |lane: &Lane| {
-            lane.rest.is_some_and(|rest| rest.cause == RestCause::RateLimited && rest.until > soon)
-        };
-        let before = self.models.len();
-        self.models.retain(|_, lane| !of_window(lane));
-        let account = of_window(&self.account);
-        if account {
+        let mut any = false;
+        for lane in self.models.values_mut().chain([&mut self.account]) {
+            let is_news = lane.fault_at >= asked_at;
+            let of_window = |rest: &&mut Rest| {
+                rest.cause == RestCause::RateLimited && rest.until > soon && !is_news
+            };
+            if let Some(rest) = lane.rest.as_mut().filter(of_window) {
+                rest.until = now;
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Forgets the rests for certain causes, and the faults that led to them.
+    pub fn forget(&mut self, is_void: impl Fn(RestCause) -> bool) {
+        let is_void = |lane: &Lane| lane.rest.is_some_and(|rest| is_void(rest.cause));
+        self.models.retain(|_, lane| !is_void(lane));
+        if is_void(&self.account) {
             self.account = Lane::default();
         }
-        account || self.models.len() < before
     }
 
     /// Clears everything: the operator's reset.
@@ -275,6 +303,11 @@ impl Health {
     pub fn standing(&self, family: &ModelFamily, now: Timestamp) -> Standing {
         let models = self.models.get(family).map_or(Standing::Open, |lane| lane.standing(now));
         self.account.standing(now).and(models)
+    }
+
+    /// Whether calls for any family go to the account at `now`.
+    pub fn account_standing(&self, now: Timestamp) -> Standing {
+        self.account.standing(now)
     }
 
     /// The rest of the whole account at `now`.
@@ -290,7 +323,33 @@ impl Health {
     }
 }
 
+/// Keeps at most [`FAMILIES_MAX`]: forgets those whose time ended long ago, then those whose time
+/// ends first, and never `kept`.
+fn forget_oldest<T>(
+    models: &mut BTreeMap<ModelFamily, T>,
+    kept: &ModelFamily,
+    now: Timestamp,
+    ends_at: impl Fn(&T) -> Timestamp,
+) {
+    if models.len() <= FAMILIES_MAX {
+        return;
+    }
+    let long_ago = now.minus(REMEMBERED_FOR);
+    models.retain(|family, it| family == kept || ends_at(it) > long_ago);
+    while models.len() > FAMILIES_MAX {
+        let others = models.iter().filter(|(family, _)| *family != kept);
+        let Some((first, _)) = others.min_by_key(|(_, it)| ends_at(it)) else { return };
+        let first = first.clone();
+        models.remove(&first);
+    }
+}
+
 impl Lane {
+    /// When its rest ends or ended.
+    fn ends_at(&self) -> Timestamp {
+        self.rest.map_or(self.fault_at, |rest| rest.until)
+    }
+
     fn standing(&self, now: Timestamp) -> Standing {
         match self.rest {
             None => Standing::Open,
@@ -300,7 +359,7 @@ impl Lane {
     }
 
     fn fault(&mut self, evidence: &Evidence, now: Timestamp, jitter: u8) -> Noted {
-        self.fault_at = now;
+        self.fault_at = self.fault_at.max(now);
         // Faults of calls that were under way together are one strike, not many.
         let is_new = self.rest.is_none_or(|current| current.until <= now);
         if is_new {

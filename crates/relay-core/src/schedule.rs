@@ -172,11 +172,10 @@ pub fn is_in_pool(account: &Account, service: Service, pool: Pool) -> bool {
 /// Picks the account for one attempt: same views and demand, same answer.
 ///
 /// The conversation's own account wins while it is able. Otherwise one that is not in doubt, then
-/// the lowest priority number,
-/// then the fewest calls in flight for its weight, then the most headroom in its quota windows (by
-/// the percent), then the least recently used. If every account rests, the first to reopen is tried
-/// out unless its provider stated the end, so that one error of the only account that has no limit
-/// is not an outage.
+/// the lowest priority number, then the fewest calls in flight for its weight, then the most
+/// headroom in its quota windows (by the percent), then the least recently used. If every account
+/// rests, the first to reopen is tried out unless its provider stated the end, so that one error of
+/// the only account that has no limit is not an outage.
 pub fn choose(pool: &[AccountView<'_>], want: &Demand<'_>) -> Result<Choice, NoCapacity> {
     let open = || open(pool, want);
     if let Some(pinned) = open().find(|view| Some(view.account.id) == want.pinned) {
@@ -216,6 +215,18 @@ pub fn open<'v>(
     want: &'v Demand<'v>,
 ) -> impl Iterator<Item = &'v AccountView<'v>> {
     able(pool, want).filter(|view| view.is_open())
+}
+
+/// The best of the accounts that another call tries out, if these are all that is left: a call that
+/// waited long enough for what comes of a trial is served beside it.
+pub fn beside_trial(pool: &[AccountView<'_>], want: &Demand<'_>) -> Option<AccountId> {
+    if open(pool, want).next().is_some() {
+        return None;
+    }
+    able(pool, want)
+        .filter(|view| view.standing == Standing::Trial && view.has_slot())
+        .min_by_key(|view| rank(view))
+        .map(|view| view.account.id)
 }
 
 /// The accounts that could serve a call if none rested.

@@ -72,16 +72,21 @@ pub enum Trouble {
 struct Row {
     status: Status,
     begins: &'static [&'static str],
-    word: &'static str,
-    cause: RestCause,
-    covers: Covers,
+    verdict: Verdict,
 }
 
 impl Row {
     /// A line for every message that comes with a status.
     const fn any(status: Status, word: &'static str, cause: RestCause, covers: Covers) -> Self {
-        Self { status, begins: &[""], word, cause, covers }
+        Self { status, begins: &[""], verdict: Verdict::Account { word, cause, covers } }
     }
+}
+
+/// Whose fault a line says it is.
+#[derive(Clone, Copy)]
+enum Verdict {
+    Caller,
+    Account { word: &'static str, cause: RestCause, covers: Covers },
 }
 
 /// What a fault covers.
@@ -116,15 +121,21 @@ const CONDEMNING: &[&str] = &[
     "your credit balance is too low",
 ];
 
+/// How a provider begins to say that it accepts the sign-in, and not who calls with it.
+const FOR_CLAUDE_CODE: &str = "this credential is only authorized for use with claude code";
+
 /// Anthropic Messages. A status without a row is the caller's.
 const ANTHROPIC: &[Row] = &[
     Row {
         status: Status::Within(400, 499),
         begins: CONDEMNING,
-        word: "condemned",
-        cause: RestCause::Condemned,
-        covers: Covers::Account,
+        verdict: Verdict::Account {
+            word: "condemned",
+            cause: RestCause::Condemned,
+            covers: Covers::Account,
+        },
     },
+    Row { status: Status::Within(400, 499), begins: &[FOR_CLAUDE_CODE], verdict: Verdict::Caller },
     // An API does not redirect: the account's address is not one.
     Row::any(Status::Within(300, 399), "redirected", RestCause::Failing, Covers::Account),
     Row::any(Status::Is(401), "unauthorised", RestCause::Unauthorised, Covers::Account),
@@ -141,20 +152,22 @@ pub fn judge(refused: &Refused<'_>, now: Timestamp) -> Blame {
         row.status.covers(refused.status)
             && row.begins.iter().any(|start| begins_with(refused.message, start))
     });
-    let Some(row) = row else { return Blame::Caller };
+    let Some(Row { status, verdict: Verdict::Account { word, cause, covers }, .. }) = row else {
+        return Blame::Caller;
+    };
     let of_account = |scope| StatedReset { at: reset::of_no_limit(refused.headers, now), scope };
-    let stated = match row.covers {
+    let stated = match covers {
         Covers::Account => of_account(Scope::Account),
         Covers::Asked => of_account(Scope::Asked),
         Covers::Stated => reset::anthropic(refused.headers, now),
     };
-    if refused.client == ClientStanding::Doubtful && is_for_the_client(row, &stated) {
+    if refused.client == ClientStanding::Doubtful && is_for_the_client(status, &stated) {
         return Blame::Caller;
     }
     Blame::Account(Fault {
-        word: row.word,
+        word,
         status: Some(refused.status),
-        evidence: Evidence { cause: row.cause, stated_reset: stated.at, scope: stated.scope },
+        evidence: Evidence { cause: *cause, stated_reset: stated.at, scope: stated.scope },
         maybe_billed: false,
         said: (!refused.message.is_empty()).then(|| refused.message.to_owned()),
     })
@@ -162,12 +175,17 @@ pub fn judge(refused: &Refused<'_>, now: Timestamp) -> Blame {
 
 /// Whether a refusal is for a client that the provider does not accept: not permitted, or a limit
 /// that no window of the account explains.
-fn is_for_the_client(row: &Row, stated: &StatedReset) -> bool {
-    match row.status {
+fn is_for_the_client(status: &Status, stated: &StatedReset) -> bool {
+    match status {
         Status::Is(403) => true,
         Status::Is(429) => stated.at.is_none(),
         _ => false,
     }
+}
+
+/// Whether a provider says that a sign-in, which it accepts, is for its own client alone.
+pub fn is_for_claude_code(message: &str) -> bool {
+    begins_with(message, FOR_CLAUDE_CODE)
 }
 
 fn begins_with(message: &str, start: &str) -> bool {
@@ -250,6 +268,13 @@ impl Fault {
     /// A deadline that passed.
     pub fn timeout(word: &'static str) -> Self {
         Self::unreachable(word, true)
+    }
+
+    /// The same fault, as evidence of no more than the models that were asked for.
+    #[must_use]
+    pub fn of_the_models_asked_for(mut self) -> Self {
+        self.evidence.scope = Scope::Asked;
+        self
     }
 
     /// An answer that broke off before its content.
@@ -345,6 +370,16 @@ mod tests {
         assert!(is_the_clients(429, "Error"));
         assert!(!is_the_clients(403, "This organization has been disabled."));
         assert!(!is_the_clients(401, "") && !is_the_clients(500, "") && !is_the_clients(402, ""));
+    }
+
+    #[test]
+    fn what_is_for_claude_code_alone_is_the_callers_whatever_its_status() {
+        let text = "This credential is only authorized for use with Claude Code and cannot be";
+        for status in [400, 401, 402, 403, 429] {
+            assert_eq!(blame(status, text), None, "{status}");
+        }
+        assert_eq!(blame(403, &format!("no: {text}")), Some(RestCause::Condemned));
+        assert_eq!(blame(500, text), Some(RestCause::Failing));
     }
 
     #[test]

@@ -170,7 +170,7 @@ pub enum Retry {
 /// The status of an overloaded upstream in the Anthropic family.
 const OVERLOADED: u16 = 529;
 /// What a client is asked to wait where nothing better is known.
-const A_MOMENT: Duration = Duration::from_secs(1);
+pub const A_MOMENT: Duration = Duration::from_secs(1);
 
 impl Failure {
     /// Status, words and waiting time of this failure.

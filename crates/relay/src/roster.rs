@@ -2,9 +2,10 @@
 
 mod host;
 mod notes;
+mod trials;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -24,7 +25,8 @@ use rustls::ClientConfig;
 
 pub use self::host::Host;
 use self::host::{HostProbe, Hosts};
-pub use self::notes::{Notes, Seen};
+pub use self::notes::{Met, Notes, Seen};
+use self::trials::{Trial, Trials};
 use crate::day::Day;
 use crate::tokens::Keeper;
 
@@ -61,7 +63,7 @@ pub struct Shared {
     /// What the machine noted of it.
     pub notes: Notes,
     last_used: AtomicI64,
-    probed: AtomicBool,
+    trials: Trials,
     spent: Mutex<Spent>,
 }
 
@@ -72,17 +74,29 @@ struct Spent {
     cost: Money,
 }
 
-/// The right to try out an account: one call at a time has it.
+/// The right to try out an account: one call at a time has it, for all models or for a family.
 #[derive(Debug)]
 pub struct Probe {
     shared: Arc<Shared>,
+    trial: Trial,
     _host: Option<HostProbe>,
 }
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        self.shared.probed.store(false, Ordering::Release);
+        self.shared.trials.end(&self.trial);
     }
+}
+
+/// An edit after which an account may serve where it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit {
+    /// Another sign-in, key or base URL: it may be another account altogether.
+    SignInOrAddress,
+    /// Where and as whom tokens are refreshed.
+    Oauth,
+    /// The way to its host.
+    Proxy,
 }
 
 impl Shared {
@@ -92,7 +106,7 @@ impl Shared {
             keeper,
             notes: Notes::default(),
             last_used: AtomicI64::default(),
-            probed: AtomicBool::default(),
+            trials: Trials::default(),
             spent: Mutex::default(),
         }
     }
@@ -127,7 +141,8 @@ impl Shared {
 }
 
 impl Member {
-    /// The account as the scheduler sees it for a call for `model` of `family`.
+    /// The account as the scheduler sees it for a call for `model` of `family`. What the provider
+    /// counts and limits is the model that it is sent as.
     pub fn view(
         &self,
         model: &str,
@@ -135,20 +150,23 @@ impl Member {
         now: Timestamp,
         day: Day,
     ) -> AccountView<'_> {
-        let seen = self.shared.notes.seen(self.account.stop_at, family, now);
+        let sent_as = self.account.upstream_model(model).unwrap_or(model);
+        let sent_family = ModelFamily::of(sent_as);
+        let seen = self.shared.notes.seen_as(self.account.stop_at, (family, &sent_family), now);
+        let trial = self.trial(family, seen.whole, now);
         let host = self.host.standing(family, now);
         AccountView {
             account: &self.account,
             in_flight: self.shared.slots.in_flight(),
             last_used: self.shared.last_used(),
             standing: seen.standing.and(host).and(self.means(now, day)),
-            probed: self.shared.probed.load(Ordering::Relaxed)
-                || (host != Standing::Open && self.host.is_probed()),
+            probed: self.shared.trials.bar(&trial)
+                || (host != Standing::Open && self.host.is_probed(family)),
             doubted: seen.doubted,
             headroom: seen.headroom,
             closed: self.closed(now),
             plan: match &self.identity {
-                Some(identity) if !plan::serves(identity, model) => Plan::Lacks,
+                Some(identity) if !plan::serves(identity, sent_as) => Plan::Lacks,
                 _ => Plan::Has,
             },
         }
@@ -184,11 +202,38 @@ impl Member {
     pub fn try_probe(&self, family: &ModelFamily, now: Timestamp) -> Option<Probe> {
         let host = match self.host.standing(family, now) {
             Standing::Open => None,
-            Standing::Trial | Standing::Rests(_) => Some(self.host.try_probe()?),
+            Standing::Trial | Standing::Rests(_) => Some(self.host.try_probe(family)?),
         };
-        let probed = &self.shared.probed;
-        probed.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).ok()?;
-        Some(Probe { shared: Arc::clone(&self.shared), _host: host })
+        let trial = self.trial(family, self.shared.notes.account_standing(now), now);
+        self.shared.trials.begin(&trial).then(|| Probe {
+            shared: Arc::clone(&self.shared),
+            trial,
+            _host: host,
+        })
+    }
+
+    /// What a call for `family` would try out: everything, if that is what rests.
+    fn trial(&self, family: &ModelFamily, whole: Standing, now: Timestamp) -> Trial {
+        match whole.and(self.shared.keeper.standing(now)) {
+            Standing::Open => Trial::Family(family.clone()),
+            Standing::Trial | Standing::Rests(_) => Trial::Account,
+        }
+    }
+
+    /// Takes over that an edit made void what was noted of the account's faults. Its host is not
+    /// concerned, and an edit that leaves the sign-in alone leaves its quota windows alone too.
+    pub fn is_edited(&self, edit: Edit) {
+        self.shared.keeper.retry_now();
+        match edit {
+            Edit::SignInOrAddress => self.shared.notes.reset(),
+            Edit::Oauth => self
+                .shared
+                .notes
+                .forget(|cause| matches!(cause, RestCause::Unreachable | RestCause::Unauthorised)),
+            Edit::Proxy => {
+                self.shared.notes.forget(|cause| cause == RestCause::Unreachable);
+            }
+        }
     }
 
     /// The operator's reset: clears everything that the machine noted, of its host too.

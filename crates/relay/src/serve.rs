@@ -15,6 +15,7 @@ use relay_store::pins::Pins;
 use relay_store::pool::Store;
 use relay_store::vault::{KeyHasher, KeyOrigin, MasterKey};
 use relay_upstream::client::tls_config;
+use relay_upstream::oauth::ANSWER_WITHIN;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::RwLock;
@@ -40,8 +41,9 @@ const PINS_MAX: usize = 100_000;
 const LAST_RECORDS_WITHIN: Duration = Duration::from_secs(5);
 /// How long the last pins and counts of refusals may take to the database at the end.
 const LAST_PINS_WITHIN: Duration = Duration::from_secs(3);
-/// How long a refresh of a token may take at the end: one that is cut ends the sign-in.
-const UNFINISHED_WITHIN: Duration = Duration::from_secs(15);
+/// How long a refresh of a token may take at the end: one that is cut ends the sign-in. The
+/// provider has its time, and so has the disk that the pair goes to.
+const UNFINISHED_WITHIN: Duration = ANSWER_WITHIN.saturating_add(Duration::from_secs(5));
 /// How long the database may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -355,4 +357,14 @@ fn announce(address: SocketAddr) {
 #[expect(clippy::print_stdout, reason = "what people see when they start it by hand")]
 fn say(text: &str) {
     println!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_waits_for_the_longest_refresh_and_for_the_disk() {
+        assert!(UNFINISHED_WITHIN.checked_sub(ANSWER_WITHIN).is_some_and(|rest| !rest.is_zero()));
+    }
 }

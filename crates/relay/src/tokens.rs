@@ -9,6 +9,7 @@
 mod refresh;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,6 +17,7 @@ use parking_lot::Mutex;
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, SignedOut, Tokens};
 use relay_core::health::{Rest, RestCause, Standing};
+use relay_core::quota::Quota;
 use relay_core::secret::Secret;
 use relay_store::accounts::{StoredAccount, is_same_sign_in};
 use relay_upstream::fault::Fault;
@@ -25,7 +27,7 @@ use crate::app::App;
 use crate::roster::Member;
 
 /// How long a call waits for a refresh; the refresh goes on.
-const REFRESH_WAIT: Duration = Duration::from_secs(20);
+pub const REFRESH_WAIT: Duration = Duration::from_secs(20);
 
 /// How long before its end an access token is refreshed, if it lives long enough.
 const REFRESH_AHEAD_MAX: Duration = Duration::from_mins(10);
@@ -33,6 +35,9 @@ const REFRESH_AHEAD_MAX: Duration = Duration::from_mins(10);
 /// The pause after a refresh that did not come through, and the longest that it grows to where the
 /// provider does not state one.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
+
+/// The least time between refreshes that bring tokens which have ended already.
+const ENDED_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// Failures in a row after which people are told, while the access token still serves.
 const FAILURES_TOLD: u32 = 5;
@@ -44,6 +49,8 @@ pub struct Keeper {
     /// Held by the refresh under way.
     refreshing: tokio::sync::Mutex<()>,
     pause: Mutex<Pause>,
+    /// When the provider was last asked for the windows of who is signed in.
+    windows_asked_at: AtomicI64,
 }
 
 #[derive(Debug, Clone)]
@@ -71,6 +78,7 @@ impl Keeper {
             held: ArcSwap::from_pointee(Held::of(stored)),
             refreshing: tokio::sync::Mutex::default(),
             pause: Mutex::default(),
+            windows_asked_at: AtomicI64::default(),
         }
     }
 
@@ -139,13 +147,29 @@ impl Keeper {
         held.signed_out.is_none() && tokens.refresh.is_none() && !is_good(tokens, now)
     }
 
+    /// Whether the provider is to be asked for the windows again: it was not for as long as `age`,
+    /// and one of them is as old, whatever answers to calls tell of the others.
+    pub fn is_to_ask_windows(&self, known: &Quota, now: Timestamp, age: Duration) -> bool {
+        let oldest = now.minus(age);
+        let asked_at = Timestamp::from_millis(self.windows_asked_at.load(Ordering::Relaxed));
+        // Those that have begun anew as well: answers to calls tell of few windows, and the others
+        // are known by such a question alone.
+        let mut windows = known.windows(Timestamp::default()).peekable();
+        let lacks = asked_at == Timestamp::default() || windows.peek().is_none();
+        let wanted = asked_at <= oldest && (lacks || windows.any(|(_, it)| it.seen_at <= oldest));
+        if wanted {
+            self.windows_asked_at.store(now.as_millis(), Ordering::Relaxed);
+        }
+        wanted
+    }
+
     /// Lets the next refresh go out at once.
     pub fn retry_now(&self) {
         *self.pause.lock() = Pause::default();
     }
 
     /// The secret that a request is sent with, if there is one that is good now.
-    fn current(&self, now: Timestamp) -> Option<Secret> {
+    pub fn current(&self, now: Timestamp) -> Option<Secret> {
         match &self.held.load().credential {
             Credential::Missing => None,
             Credential::ApiKey(key) => Some(key.clone()),
@@ -183,13 +207,18 @@ impl Keeper {
     }
 
     /// Whether calls go to the account as far as its token tells: not while one that has ended waits
-    /// for the next refresh.
+    /// for the next refresh, and one at a time until that came through.
     pub fn standing(&self, now: Timestamp) -> Standing {
-        let Some(until) = self.paused_until(now) else { return Standing::Open };
-        if self.current(now).is_some() {
+        let failures = self.pause.lock().failures;
+        if failures == 0 || self.current(now).is_some() {
             return Standing::Open;
         }
-        Standing::Rests(Rest { until, cause: RestCause::TokenNotRefreshed, stated: true })
+        match self.paused_until(now) {
+            Some(until) => {
+                Standing::Rests(Rest { until, cause: RestCause::TokenNotRefreshed, stated: true })
+            }
+            None => Standing::Trial,
+        }
     }
 
     /// Takes note that a refresh did not come through; tells until when none is tried, and how
@@ -259,14 +288,14 @@ pub async fn refreshed(
     member: &Arc<Member>,
     refused: Option<&Secret>,
 ) -> Result<Secret, Fault> {
-    let begun = app.now();
-    let (app, member, refused) = (Arc::clone(app), Arc::clone(member), refused.cloned());
+    let refused = refused.cloned();
+    let (on, member) = (Arc::clone(app), Arc::clone(member));
     // On its own, so that no client that leaves cancels it.
-    let refresh = tokio::spawn(async move { refresh::one(&app, &member, refused.as_ref()).await });
+    let refresh = tokio::spawn(async move { refresh::one(&on, &member, refused.as_ref()).await });
     if let Ok(Ok(outcome)) = tokio::time::timeout(REFRESH_WAIT, refresh).await {
         outcome
     } else {
-        let until = begun.plus(RETRY_AFTER.0);
+        let until = app.now().plus(RETRY_AFTER.0);
         Err(Fault::without_token("token_refresh_slow", Some(until)))
     }
 }
@@ -304,6 +333,7 @@ mod tests {
             held: ArcSwap::from_pointee(held),
             refreshing: tokio::sync::Mutex::default(),
             pause: Mutex::default(),
+            windows_asked_at: AtomicI64::default(),
         }
     }
 
@@ -320,6 +350,19 @@ mod tests {
         assert_eq!(keeper.due(now), None);
         assert!(keeper.due(now.plus(Duration::from_mins(1))).is_some());
         assert!(keeper.paused_until(now.minus(second)).is_none());
+    }
+
+    #[test]
+    fn after_a_pause_one_call_at_a_time_waits_for_a_token_that_has_ended() {
+        let keeper = keeper(2_000);
+        let (good, ended) = (Timestamp::from_millis(1_000_500), Timestamp::from_millis(1_002_000));
+        assert_eq!(keeper.standing(ended), Standing::Open, "no refresh failed yet");
+        let (until, _) = keeper.pause(None, ended);
+        assert!(matches!(keeper.standing(ended), Standing::Rests(_)));
+        assert_eq!(keeper.standing(until), Standing::Trial, "the next may hang as well");
+        assert_eq!(keeper.standing(good), Standing::Open, "its token serves");
+        keeper.retry_now();
+        assert_eq!(keeper.standing(until), Standing::Open);
     }
 
     #[test]

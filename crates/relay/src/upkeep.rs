@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relay_core::clock::Timestamp;
-use relay_core::event::{Ending, Event};
+use relay_core::event::Ending;
 use relay_core::id::AccountId;
 use relay_core::secret::Secret;
 use relay_upstream::oauth;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
@@ -30,10 +31,13 @@ const WINDOWS_AGE_MAX: Duration = Duration::from_mins(10);
 const IDENTITY_AGE_MAX: Duration = Duration::from_hours(24);
 
 /// How long before the end of a subscription or a setup token people are told.
-const WARNED_AHEAD: Duration = Duration::from_hours(14 * 24);
+pub const WARNED_AHEAD: Duration = Duration::from_hours(14 * 24);
 
 /// Accounts that are asked at one time.
 const ASKED_MAX: usize = 8;
+
+/// Tokens that are refreshed ahead of their end at one time.
+const REFRESHES_MAX: usize = 16;
 
 /// Looks after the accounts, for ever.
 pub async fn run(app: Arc<App>) {
@@ -43,20 +47,22 @@ pub async fn run(app: Arc<App>) {
 
 async fn refresh(app: &Arc<App>) {
     let mut every = interval(REFRESH_LOOK);
+    let turns = Arc::new(Semaphore::new(REFRESHES_MAX));
     loop {
         every.tick().await;
-        refresh_due(app);
+        refresh_due(app, &turns);
     }
 }
 
 async fn look(app: &Arc<App>) {
     let mut every = interval(LOOK);
     let mut asked = JoinSet::new();
+    let mut first = 0;
     let mut warned = HashMap::new();
     loop {
         tokio::select! {
             _ = every.tick() => {
-                ask_all(app, &mut asked);
+                first = ask_all(app, first, &mut asked);
                 warn_of_endings(app, &mut warned).await;
             }
             Some(_) = asked.join_next() => {}
@@ -66,13 +72,16 @@ async fn look(app: &Arc<App>) {
 
 /// Refreshes the tokens that are about to end, and tells of those that have. An account that is
 /// switched off keeps its refresh token until it is wanted again.
-fn refresh_due(app: &Arc<App>) {
+fn refresh_due(app: &Arc<App>, turns: &Arc<Semaphore>) {
     let now = app.now();
     for member in app.roster.snapshot().iter().filter(|member| member.account.enabled) {
         tokens::tell_of_end(app, member);
         if let Some(stale) = member.shared.keeper.due(now) {
+            // The others come when one of these is done.
+            let Ok(turn) = Arc::clone(turns).try_acquire_owned() else { continue };
             let (app, member) = (Arc::clone(app), Arc::clone(member));
             tokio::spawn(async move {
+                let _turn = turn;
                 // What comes of it is logged where it is known.
                 let _ = tokens::refreshed(&app, &member, Some(&stale)).await;
             });
@@ -80,53 +89,84 @@ fn refresh_due(app: &Arc<App>) {
     }
 }
 
-/// Asks for what is not known, or known for too long.
-fn ask_all(app: &Arc<App>, asked: &mut JoinSet<()>) {
-    let now = app.now();
-    for member in app.roster.snapshot().iter() {
-        if asked.len() >= ASKED_MAX {
-            return;
-        }
+/// What a provider is asked about an account.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    windows: bool,
+    identity: bool,
+}
+
+impl Wanted {
+    /// What is not known, or known for too long; takes note that it is asked for. What answers to
+    /// calls tell does not keep the rest from being asked for.
+    fn of(member: &Member, now: Timestamp) -> Option<Self> {
+        let (keeper, notes) = (&member.shared.keeper, &member.shared.notes);
         // A token that cannot be refreshed may not ask for more than answers of models.
-        let may = member.shared.keeper.tokens().is_some_and(|tokens| tokens.refresh.is_some());
-        let wanted = may
+        let may = keeper.tokens().is_some_and(|tokens| tokens.refresh.is_some())
             && member.account.enabled
-            && member.closed(now).is_none()
-            && member.shared.notes.may_ask(now, WINDOWS_AGE_MAX);
-        if wanted {
-            asked.spawn(ask(Arc::clone(app), Arc::clone(member)));
+            && member.closed(now).is_none();
+        if !may {
+            return None;
         }
+        let windows = keeper.is_to_ask_windows(&notes.quota(), now, WINDOWS_AGE_MAX);
+        // A plan changes now and then; what is not known of it is asked for sooner.
+        let is_known = member.identity.as_ref().is_some_and(|it| !it.plan.is_empty());
+        let age = if is_known { IDENTITY_AGE_MAX } else { WINDOWS_AGE_MAX };
+        let identity = notes.may_identify(now, age);
+        (windows || identity).then_some(Self { windows, identity })
     }
 }
 
-/// Asks the provider for an account's windows, and once a day for whose it is and its plan.
-async fn ask(app: Arc<App>, member: Arc<Member>) {
+/// Asks for what is not known, or known for too long, beginning with the account at `first`; tells
+/// at which to begin the next time.
+fn ask_all(app: &Arc<App>, first: usize, asked: &mut JoinSet<()>) -> usize {
+    let now = app.now();
+    let members = app.roster.snapshot();
+    for at in (0..members.len()).map(|offset| (first + offset) % members.len()) {
+        if asked.len() >= ASKED_MAX {
+            return at;
+        }
+        let member = &members[at];
+        if let Some(wanted) = Wanted::of(member, now) {
+            asked.spawn(ask(Arc::clone(app), Arc::clone(member), wanted));
+        }
+    }
+    0
+}
+
+/// Asks the provider for an account's windows, and whose it is with which plan.
+async fn ask(app: Arc<App>, member: Arc<Member>, wanted: Wanted) {
     let Ok(access) = tokens::secret(&app, &member).await else { return };
     let version = member.shared.keeper.version();
     if member.shared.keeper.tokens().is_none_or(|tokens| tokens.access != access) {
         // It was replaced just now, perhaps by another person's.
         return;
     }
+    if wanted.windows {
+        ask_windows(&app, &member, &access).await;
+    }
+    if wanted.identity {
+        identify(&app, &member, (version, &access)).await;
+    }
+}
+
+async fn ask_windows(app: &App, member: &Arc<Member>, access: &Secret) {
     let (base_url, now) = (&member.account.base_url, app.now());
-    match oauth::usage(&member.client, base_url, &access, now).await {
+    match oauth::usage(&member.client, base_url, access, now).await {
         Ok(windows) => {
             let has_room = !windows.is_empty()
                 && windows.iter().all(|(_, window)| window.used_permille < 1_000);
-            app.note_windows(&member, windows, now);
-            if has_room && member.shared.notes.windows_have_room(now) {
-                let account = member.account.id;
-                app.outbox.emit(Event::AccountRecovered { account }, now);
+            app.note_windows(member, windows, now);
+            if has_room && member.shared.notes.windows_have_room(app.now(), now) {
+                tracing::info!(
+                    account = %member.account.name,
+                    "there is room again in all windows; the next call tries the account out"
+                );
             }
         }
         Err(error) => {
             tracing::debug!(account = %member.account.name, %error, "no windows are told");
         }
-    }
-    // A plan changes now and then; what is not known of it is asked for sooner.
-    let is_known = member.identity.as_ref().is_some_and(|it| !it.plan.is_empty());
-    let age = if is_known { IDENTITY_AGE_MAX } else { WINDOWS_AGE_MAX };
-    if member.shared.notes.may_identify(now, age) {
-        identify(&app, &member, (version, &access)).await;
     }
 }
 

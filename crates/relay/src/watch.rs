@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use relay_core::id::AccountId;
 use relay_store::StoreError;
+use relay_store::accounts::StoredAccount;
 use relay_store::changes::{Change, Op, Subject};
 
 use crate::app::App;
 use crate::prices;
-use crate::roster::Member;
+use crate::roster::{Edit, Member};
 
 /// How often the table of changes is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -69,17 +70,12 @@ async fn account(app: &App, change: Change) -> Result<(), StoreError> {
         if before.as_deref().is_some_and(is_replaced) {
             forget_refreshes(app, id).await;
         }
-        // A rest was for the credential, the address or the proxy that the account had.
-        let is_new = |member: &Member| {
-            is_replaced(member)
-                || member.account.base_url != stored.account.base_url
-                || member.account.proxy != stored.account.proxy
-                || member.account.oauth != stored.account.oauth
-        };
-        if let Some(member) = before
-            && (change.op == Op::Reset || is_new(&member))
-        {
-            member.reset();
+        if let Some(member) = before {
+            if change.op == Op::Reset {
+                member.reset();
+            } else if let Some(edit) = edit(&member, &stored) {
+                member.is_edited(edit);
+            }
         }
         app.roster.put(stored);
     } else {
@@ -88,6 +84,19 @@ async fn account(app: &App, change: Change) -> Result<(), StoreError> {
         forget_refreshes(app, id).await;
     }
     Ok(())
+}
+
+/// Whether a rest may have been for what the account had before the edit. The most that it makes
+/// void counts.
+fn edit(member: &Member, stored: &StoredAccount) -> Option<Edit> {
+    let (old, new) = (&member.account, &stored.account);
+    if member.shared.keeper.is_replaced_by(stored) || old.base_url != new.base_url {
+        Some(Edit::SignInOrAddress)
+    } else if old.oauth != new.oauth {
+        Some(Edit::Oauth)
+    } else {
+        (old.proxy != new.proxy).then_some(Edit::Proxy)
+    }
 }
 
 /// What was refreshed of a credential that is no more is of no use to anyone.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::{Evidence, Lane, Noted, Rest, RestCause, Standing};
+use super::{Evidence, Lane, Noted, Rest, RestCause, Standing, forget_oldest};
 use crate::clock::Timestamp;
 use crate::id::{AccountId, CallId};
 use crate::model::ModelFamily;
@@ -25,6 +25,8 @@ pub struct HostFault<'a> {
     pub family: &'a ModelFamily,
     /// What it says of the account.
     pub evidence: &'a Evidence,
+    /// When it was met.
+    pub at: Timestamp,
 }
 
 /// What the machine knows of a host that several accounts are reached at, by family of models.
@@ -37,6 +39,8 @@ pub struct HostHealth {
 struct Host {
     lane: Lane,
     recent: VecDeque<Met>,
+    /// When the latest call that it answered was sent.
+    answered: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +54,9 @@ struct Met {
 impl HostHealth {
     /// Takes note of a fault. The host rests once two accounts met an overload, or faults of its
     /// own in different calls, without an answer in between: one call that fails everywhere is the
-    /// cause itself. `jitter` is as for accounts.
+    /// cause itself. A fault that is known late counts for its own moment: not if a call that was
+    /// sent since was answered, and not if its rest would be over by `now`. `jitter` is as for
+    /// accounts.
     pub fn fault(&mut self, fault: HostFault<'_>, now: Timestamp, jitter: u8) -> Option<Noted> {
         let cause = fault.evidence.cause;
         let is_of_hosts =
@@ -58,30 +64,40 @@ impl HostHealth {
         if !is_of_hosts {
             return None;
         }
+        if fault.at.plus(EVIDENCE_KEPT) <= now {
+            return None;
+        }
         let host = self.models.entry(fault.family.clone()).or_default();
+        if host.answered > fault.at {
+            return None;
+        }
         host.recent.retain(|met| met.at.plus(EVIDENCE_KEPT) > now);
         if host.recent.len() == EVIDENCE_MAX {
             host.recent.pop_front();
         }
-        let met = Met { account: fault.account, call: fault.call, cause, at: now };
+        let met = Met { account: fault.account, call: fault.call, cause, at: fault.at };
         let confirms = |known: &Met| {
             let overloads = known.cause == RestCause::Overloaded && cause == RestCause::Overloaded;
             known.account != met.account && (overloads || known.call != met.call)
         };
         let confirmed = host.recent.iter().any(confirms);
         host.recent.push_back(met);
-        confirmed.then(|| host.lane.fault(fault.evidence, now, jitter))
+        let noted = confirmed.then(|| host.rests_for(&fault, now, jitter)).flatten();
+        forget_oldest(&mut self.models, fault.family, now, Host::ends_at);
+        noted
     }
 
     /// Takes note of an answer for `family` to a call that was sent at `sent`.
     pub fn answered(&mut self, family: &ModelFamily, sent: Timestamp) {
+        if !self.models.contains_key(family) {
+            self.models.insert(family.clone(), Host::default());
+            forget_oldest(&mut self.models, family, sent, Host::ends_at);
+        }
         let Some(host) = self.models.get_mut(family) else { return };
+        host.answered = host.answered.max(sent);
         host.recent.retain(|met| met.at > sent);
         if host.lane.fault_at <= sent {
             host.lane = Lane::default();
-        }
-        if host.recent.is_empty() && host.lane.rest.is_none() {
-            self.models.remove(family);
         }
     }
 
@@ -103,6 +119,24 @@ impl HostHealth {
     }
 }
 
+impl Host {
+    /// The rest for a fault, unless it would be over.
+    fn rests_for(&mut self, fault: &HostFault<'_>, now: Timestamp, jitter: u8) -> Option<Noted> {
+        let mut lane = self.lane;
+        let noted = lane.fault(fault.evidence, fault.at, jitter);
+        (noted.rest.until > now).then(|| {
+            self.lane = lane;
+            noted
+        })
+    }
+
+    /// When nothing of it matters any more.
+    fn ends_at(&self) -> Timestamp {
+        let met = self.recent.back().map_or(self.answered, |met| met.at.max(self.answered));
+        self.lane.ends_at().max(met.plus(EVIDENCE_KEPT))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,7 +149,7 @@ mod tests {
         let evidence = Evidence { cause, stated_reset: None, scope: Scope::Asked };
         let call = CallId::new(NOW, [call; 10]);
         let account = AccountId(account);
-        let fault = HostFault { account, call, family: &family, evidence: &evidence };
+        let fault = HostFault { account, call, family: &family, evidence: &evidence, at: NOW };
         host.fault(fault, NOW, 0).is_some()
     }
 
@@ -170,6 +204,47 @@ mod tests {
         assert!(rests(&host, "claude-opus-4-8"), "the answer was to an earlier call");
         host.answered(&family, NOW);
         assert!(!rests(&host, "claude-opus-4-8"));
+    }
+
+    /// A fault of `account` for `model` that was met at `at` and is known at `now`.
+    fn known_late(host: &mut HostHealth, account: i64, at: i64, now: i64) -> bool {
+        let family = ModelFamily::of("claude-opus-4-8");
+        let cause = RestCause::Overloaded;
+        let evidence = Evidence { cause, stated_reset: None, scope: Scope::Asked };
+        let call = CallId::new(NOW, [u8::try_from(account).expect("small"); 10]);
+        let at = Timestamp::from_seconds(at);
+        let account = AccountId(account);
+        let fault = HostFault { account, call, family: &family, evidence: &evidence, at };
+        host.fault(fault, Timestamp::from_seconds(now), 0).is_some()
+    }
+
+    #[test]
+    fn a_fault_that_is_known_late_counts_for_its_own_moment() {
+        let family = ModelFamily::of("claude-opus-4-8");
+        let mut host = HostHealth::default();
+        assert!(!known_late(&mut host, 1, 1_000, 1_000));
+        host.answered(&family, Timestamp::from_seconds(1_001));
+        assert!(!known_late(&mut host, 1, 1_000, 1_002), "others were answered since");
+        assert!(!known_late(&mut host, 2, 1_002, 1_002));
+        assert!(known_late(&mut host, 3, 1_003, 1_003));
+
+        let mut host = HostHealth::default();
+        assert!(!known_late(&mut host, 1, 1_000, 1_300));
+        assert!(!known_late(&mut host, 2, 1_300, 1_300), "the first is long ago");
+        let mut host = HostHealth::default();
+        assert!(!known_late(&mut host, 1, 1_000, 1_000));
+        assert!(!known_late(&mut host, 2, 1_000, 1_005), "its rest would be over");
+        assert!(!known_late(&mut host, 2, 1_000, 1_005), "and is no strike");
+        assert_eq!(host.standing(&family, Timestamp::from_seconds(1_005)), Standing::Open);
+    }
+
+    #[test]
+    fn made_up_families_do_not_pile_up() {
+        let mut host = HostHealth::default();
+        for number in 0..200 {
+            host.answered(&ModelFamily::of(&format!("made{number}")), NOW);
+        }
+        assert_eq!(host.models.len(), crate::health::FAMILIES_MAX);
     }
 
     proptest::proptest! {

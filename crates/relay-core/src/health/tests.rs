@@ -129,15 +129,85 @@ proptest! {
 #[test]
 fn room_in_the_windows_ends_the_rests_for_them_and_no_others() {
     let now = Timestamp::from_seconds(1_000);
+    let later = Timestamp::from_seconds(1_005);
     let limited = |until| evidence(RestCause::RateLimited, Some(Timestamp::from_seconds(until)));
     let mut health = Health::default();
     health.fault(&limited(1_030), &opus(), now, 0);
-    assert!(!health.windows_have_room(now));
-    assert!(health.account_rest(now).is_some(), "a limit by the minute");
+    assert!(!health.windows_have_room(later, later));
+    assert!(health.account_rest(later).is_some(), "a limit by the minute");
     health.fault(&limited(9_000), &opus(), now, 0);
-    assert!(health.windows_have_room(now));
-    assert_eq!(health.account_rest(now), None);
+    assert!(health.windows_have_room(later, later));
+    assert_eq!(health.standing(&opus(), later), Standing::Trial, "a call tries it out");
+    assert!(health.answered(&opus(), later));
+    assert_eq!(health.standing(&opus(), later), Standing::Open);
     health.fault(&evidence(RestCause::Condemned, None), &opus(), now, 0);
-    assert!(!health.windows_have_room(now));
-    assert!(health.account_rest(now).is_some());
+    assert!(!health.windows_have_room(later, later));
+    assert!(health.account_rest(later).is_some());
+}
+
+#[test]
+fn a_limit_that_was_stated_after_the_windows_were_asked_for_stays() {
+    let [asked_at, now] = [1_000, 1_002].map(Timestamp::from_seconds);
+    let met_at = Timestamp::from_seconds(1_001);
+    let until = Timestamp::from_seconds(9_000);
+    let mut health = Health::default();
+    health.fault(&evidence(RestCause::RateLimited, Some(until)), &opus(), met_at, 0);
+    assert!(!health.windows_have_room(now, asked_at));
+    assert_eq!(health.account_rest(now).map(|rest| rest.until), Some(until));
+}
+
+#[test]
+fn a_fault_rests_what_was_asked_for_whatever_family_the_provider_names() {
+    let now = Timestamp::from_seconds(1_000);
+    let until = Some(Timestamp::from_seconds(9_000));
+    let named = |family| Evidence {
+        scope: Scope::Models(ModelFamily::of(family)),
+        ..evidence(RestCause::RateLimited, until)
+    };
+    for (asked, family) in [("gpt-4o", "claude-opus-4-8"), ("claude-opus-4-8", "xyz")] {
+        let mut health = Health::default();
+        let noted = health.fault(&named(family), &ModelFamily::of(asked), now, 0);
+        assert!(noted.is_new);
+        for model in [asked, family] {
+            let rest = health.standing(&ModelFamily::of(model), now).rest();
+            assert_eq!(rest.map(|rest| rest.until), until, "{model}");
+        }
+        assert_eq!(health.account_rest(now), None);
+    }
+}
+
+#[test]
+fn made_up_families_do_not_pile_up() {
+    let start = Timestamp::from_seconds(1_000_000);
+    let mut health = Health::default();
+    let fault = |health: &mut Health, model: &str, seconds: i64, now| {
+        let until = Some(Timestamp::from_seconds(1_000_000 + seconds));
+        let limited = Evidence { scope: Scope::Asked, ..evidence(RestCause::RateLimited, until) };
+        health.fault(&limited, &ModelFamily::of(model), now, 0);
+    };
+    fault(&mut health, "long", 500_000, start);
+    for number in 0..200_i64 {
+        fault(&mut health, &format!("made{number}"), 100 + number, start);
+    }
+    assert_eq!(health.models.len(), FAMILIES_MAX);
+    let rests = |health: &Health, model| health.standing(&ModelFamily::of(model), start).rest();
+    assert!(rests(&health, "long").is_some() && rests(&health, "made199").is_some());
+    assert!(rests(&health, "made0").is_none(), "it would have ended first");
+    fault(&mut health, "short", 1, start);
+    assert!(rests(&health, "short").is_some(), "what is new is kept");
+    let later = start.plus(Duration::from_hours(2));
+    fault(&mut health, "last", 500_000, later);
+    assert_eq!(health.models.len(), 2, "those that ended long ago go first");
+}
+
+#[test]
+fn rests_for_certain_causes_are_forgotten_alone() {
+    let now = Timestamp::from_seconds(1_000);
+    let mut health = Health::default();
+    health.fault(&evidence(RestCause::Unreachable, None), &opus(), now, 0);
+    let failing = Evidence { scope: Scope::Asked, ..evidence(RestCause::Failing, None) };
+    health.fault(&failing, &opus(), now, 0);
+    health.forget(|cause| cause == RestCause::Unreachable);
+    assert_eq!(health.account_standing(now), Standing::Open);
+    assert!(health.standing(&opus(), now).rest().is_some());
 }

@@ -92,6 +92,23 @@ fn reserved_accounts_serve_only_bound_keys() {
 }
 
 #[test]
+fn beside_a_trial_goes_who_finds_nothing_but_trials() {
+    let (a, b) = (account(1), account(2));
+    let tried_out =
+        |account| AccountView { standing: Standing::Trial, probed: true, ..view(account) };
+    let resting =
+        AccountView { standing: Standing::Rests(rest(1_010, RestCause::Failing)), ..view(&a) };
+    let full = AccountView { in_flight: u32::MAX, ..tried_out(&b) };
+    assert_eq!(beside_trial(&[resting, tried_out(&b)], &demand()), Some(b.id));
+    assert_eq!(beside_trial(&[resting], &demand()), None);
+    assert_eq!(beside_trial(&[view(&a), tried_out(&b)], &demand()), None, "a is open");
+    let untried = Demand { tried: &[b.id], ..demand() };
+    assert_eq!(beside_trial(&[resting, tried_out(&b)], &untried), None);
+    let narrow = Account { concurrency_max: Some(1), ..b.clone() };
+    assert_eq!(beside_trial(&[AccountView { account: &narrow, ..full }], &demand()), None);
+}
+
+#[test]
 fn a_refusal_says_why() {
     let mut a = account(1);
     assert_eq!(choose(&[], &demand()), Err(NoCapacity::NoAccount));

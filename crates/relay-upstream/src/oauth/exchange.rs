@@ -19,11 +19,9 @@ use crate::client::Client;
 /// The longest life of a token that is believed.
 const LIFE_MAX: Duration = Duration::from_hours(10 * 365 * 24);
 
-/// Codes of OAuth that refuse for good (RFC 6749, section 5.2). The real endpoint says
-/// `{"error": "invalid_grant", "error_description": "Refresh token not found or invalid"}`, status
-/// 400. Its `invalid_request_error` ("Invalid request format") is none of them: it judges the
-/// request, not the token.
-const REFUSALS: [&str; 7] = [
+/// Codes of OAuth that refuse a code for good (RFC 6749, section 5.2). The real endpoint's
+/// `invalid_request_error` ("Invalid request format") is none of them: it judges the request.
+const CODE_REFUSALS: [&str; 7] = [
     "access_denied",
     "invalid_client",
     "invalid_grant",
@@ -32,6 +30,12 @@ const REFUSALS: [&str; 7] = [
     "unauthorized_client",
     "unsupported_grant_type",
 ];
+
+/// The one that refuses a refresh token for good. The real endpoint says
+/// `{"error": "invalid_grant", "error_description": "Refresh token not found or invalid"}`, status
+/// 400. All others judge the client or the request, which an operator can set right: the token
+/// may still be good.
+const TOKEN_REFUSALS: [&str; 1] = ["invalid_grant"];
 
 /// Exchanges the code of a sign-in for tokens.
 ///
@@ -105,7 +109,8 @@ fn read(
     now: Timestamp,
 ) -> Result<Granted, TokenFault> {
     if !answer.status.is_success() {
-        return Err(refusal(answer, sent, now));
+        let refusals = if old.is_some() { &TOKEN_REFUSALS[..] } else { &CODE_REFUSALS[..] };
+        return Err(refusal(answer, sent, refusals, now));
     }
     let unclear = |why: &str| TokenFault::Unclear { why: why.to_owned() };
     let body = answer.body.as_ref().map_err(|why| unclear(why))?;
@@ -125,13 +130,13 @@ fn read(
     Ok(Granted { tokens, identity: given.identity() })
 }
 
-fn refusal(answer: &Answer, sent: &[&Secret], now: Timestamp) -> TokenFault {
+fn refusal(answer: &Answer, sent: &[&Secret], refusals: &[&str], now: Timestamp) -> TokenFault {
     let status = answer.status.as_u16();
     let Said { code, text } = match &answer.body {
         Ok(body) => said(body, sent),
         Err(_) => Said::default(),
     };
-    if matches!(status, 400 | 401 | 403) && REFUSALS.contains(&code.as_str()) {
+    if matches!(status, 400 | 401 | 403) && refusals.contains(&code.as_str()) {
         return TokenFault::Refused { said: text };
     }
     let retry_at = retry_at(&answer.headers, now);

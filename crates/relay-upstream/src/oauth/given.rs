@@ -97,7 +97,7 @@ fn of_json(text: &str, now: Timestamp) -> Result<Tokens, GivenTokensError> {
         return Ok(Tokens {
             access: Secret::new(access.unwrap_or("")),
             refresh,
-            expires_at: expiry.and_then(Value::as_i64).map(Timestamp::from_millis),
+            expires_at: expiry.map(own_moment).transpose()?,
             obtained_at: Timestamp::from_millis(obtained_at),
         });
     }
@@ -130,6 +130,11 @@ fn of_word(text: &str, now: Timestamp) -> Result<Tokens, GivenTokensError> {
 /// Tokens of which only the refresh token is known.
 fn ended(refresh: Option<Secret>, now: Timestamp) -> Tokens {
     Tokens { access: Secret::new(""), refresh, expires_at: Some(now), obtained_at: now }
+}
+
+/// A moment of our own form: milliseconds, or a time that somebody wrote in their place.
+fn own_moment(value: &Value) -> Result<Timestamp, GivenTokensError> {
+    value.as_i64().map_or_else(|| moment(value), |millis| Ok(Timestamp::from_millis(millis)))
 }
 
 fn moment(value: &Value) -> Result<Timestamp, GivenTokensError> {

@@ -22,7 +22,7 @@ use relay_wire::sse::{Batch, SseFramer};
 use tokio::time::{Instant, timeout_at};
 
 use super::Call;
-use super::deadlines::{Deadlines, Patience};
+use super::deadlines::{Deadlines, Patience, Silence};
 use super::upstream_body::{BodyFault, UpstreamBody};
 use crate::app::App;
 use crate::client_id::CLAUDE_CODE;
@@ -119,7 +119,7 @@ pub(super) async fn attempt(
     let again = member.account.kind.is_oauth().then(|| body.clone());
     let outcome = try_with.send(&secret, body, meter).await;
     match (outcome, again) {
-        (Err(failed), Some(body)) if failed.fault.status == Some(401) => {
+        (Err(failed), Some(body)) if failed.fault.evidence.cause == RestCause::Unauthorised => {
             let refreshed = Box::pin(tokens::refreshed(app, member, Some(&secret)));
             let fresh = match refreshed.await {
                 Ok(fresh) => fresh,
@@ -152,9 +152,9 @@ impl Try<'_> {
         let settings = &app.settings.calls;
         let deadlines = Deadlines::of(&member.account, settings, call.streamed, patience);
         let request = request(call, member, secret, body).map_err(|word| unsendable(app, word))?;
-        let sent = timeout_at(begun + deadlines.head, member.client.send(request)).await;
+        let sent = timeout_at(begun + deadlines.head.max, member.client.send(request)).await;
         let response = match sent {
-            Err(_) => return Err(Fault::timeout("first_byte_timeout").into()),
+            Err(_) => return Err(deadlines.head.passed("first_byte_timeout").into()),
             Ok(Err(broken)) => return Err(Fault::of_connection(&broken).into()),
             Ok(Ok(response)) => response,
         };
@@ -218,14 +218,14 @@ impl Try<'_> {
         shown: HeaderMap,
         mut body: UpstreamBody,
         meter: &mut Meter,
-        idle: Duration,
+        idle: Silence,
     ) -> Result<Reply, Failed> {
         let mut framer = SseFramer::new(EVENT_BYTES_MAX);
         let mut held = Vec::new();
         let mut held_bytes = 0;
         loop {
-            let chunk = match timeout_at(Instant::now() + idle, body.chunk()).await {
-                Err(_) => return Err(Fault::timeout("stream_idle").into()),
+            let chunk = match timeout_at(Instant::now() + idle.max, body.chunk()).await {
+                Err(_) => return Err(idle.passed("stream_idle").into()),
                 Ok(None) => return Err(Fault::broken("cut_before_content").into()),
                 Ok(Some(Err(fault))) => return Err(Fault::broken(word(fault)).into()),
                 Ok(Some(Ok(chunk))) => chunk,

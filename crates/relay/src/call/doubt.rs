@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use relay_core::account::Account;
 use relay_core::clock::Timestamp;
 use relay_core::event::Event;
 use relay_core::health::{HostFault, Noted};
@@ -14,7 +15,7 @@ use relay_core::model::ModelFamily;
 use relay_upstream::fault::Fault;
 
 use crate::app::{App, random};
-use crate::roster::{Member, Probe};
+use crate::roster::{Member, Met, Probe};
 use crate::verbs::moment::rfc3339;
 
 /// A fault in doubt. Dropping it means that nobody will know: no account rests for it.
@@ -31,6 +32,8 @@ struct Held {
     fault: Fault,
     /// When the request went out.
     sent: Timestamp,
+    /// When the fault was met.
+    at: Timestamp,
     /// Nobody else tries the account out while it is in doubt.
     _probe: Option<Probe>,
 }
@@ -44,8 +47,9 @@ impl Doubt {
         (fault, sent): (Fault, Timestamp),
         probe: Option<Probe>,
     ) -> Self {
-        member.shared.notes.doubt(call, &fault.evidence, &family, app.now());
-        let state = Held { app, member, call, family, fault, sent, _probe: probe };
+        let at = app.now();
+        member.shared.notes.doubt(call, &fault.evidence, &family, at);
+        let state = Held { app, member, call, family, fault, sent, at, _probe: probe };
         Self { state: Some(state) }
     }
 
@@ -79,20 +83,23 @@ impl Drop for Doubt {
 }
 
 impl Held {
-    /// The account rests, and its host if others met the same.
+    /// The account rests, and its host if others met the same. That may be known long after the
+    /// fault was met: it counts for its own moment.
     fn confirm(self) {
         let (app, account, now) = (&self.app, self.member.account.id, self.app.now());
-        let evidence = &self.fault.evidence;
+        let (evidence, family, at) = (&self.fault.evidence, &self.family, self.at);
         let [jitter] = random();
-        let noted = self.member.shared.notes.fault(evidence, &self.family, now, jitter);
-        let fault = HostFault { account, call: self.call, family: &self.family, evidence };
-        let concerned = !self.fault.is_of_the_way();
-        let host = concerned.then(|| self.member.host.fault(fault, now, jitter)).flatten();
-        self.log(&noted, now);
-        if noted.is_new {
-            let (until, cause) = (noted.rest.until, noted.rest.cause);
-            app.outbox.emit(Event::AccountRested { account, until, cause }, now);
+        let noted = self.member.shared.notes.fault(Met { evidence, family, at }, now, jitter);
+        if let Some(noted) = noted {
+            self.log(&noted, now);
+            if noted.is_new {
+                let (until, cause) = (noted.rest.until, noted.rest.cause);
+                app.outbox.emit(Event::AccountRested { account, until, cause }, now);
+            }
         }
+        let fault = HostFault { account, call: self.call, family, evidence, at };
+        let concerned = concerns_host(&self.member.account, &self.fault);
+        let host = concerned.then(|| self.member.host.fault(fault, now, jitter)).flatten();
         if let Some(Noted { rest, is_new: true }) = host {
             let name = self.member.host.name.clone();
             tracing::warn!(
@@ -125,4 +132,12 @@ impl Held {
             rest.cause,
         );
     }
+}
+
+/// Whether a fault may be the host's. What comes to no answer through an account's own proxy may
+/// as well be the proxy's.
+fn concerns_host(account: &Account, fault: &Fault) -> bool {
+    let is_of_the_way =
+        fault.is_of_the_way() || (account.proxy.is_some() && fault.status.is_none());
+    !is_of_the_way
 }

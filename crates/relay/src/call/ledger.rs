@@ -9,7 +9,7 @@ use http::StatusCode;
 use relay_core::account::Account;
 use relay_core::clock::Timestamp;
 use relay_core::event::Event;
-use relay_core::health::{RestCause, Standing};
+use relay_core::health::{RestCause, Scope, Standing};
 use relay_core::id::AccountId;
 use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome, TokenUsage};
 use relay_store::journal::{Entry, Position};
@@ -24,6 +24,7 @@ use crate::app::App;
 use crate::failure::{Busy, Failure};
 use crate::open_calls::{OpenCall, Phase};
 use crate::roster::{Member, Probe};
+use crate::verbs::moment::rfc3339;
 
 /// The status of a call whose client left before it was answered, as nginx logs it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
@@ -203,13 +204,15 @@ impl Ledger {
     }
 
     /// Whether a fault says something of the account. Hosts that cannot count tokens answer a
-    /// count with all kinds of errors, and still serve conversations.
+    /// count with all kinds of errors, and still serve conversations. Counts have a limit of their
+    /// own by the minute; only a window that they name is one of conversations too.
     fn is_evidence(&self, fault: &Fault) -> bool {
-        let limits = matches!(
-            fault.evidence.cause,
-            RestCause::RateLimited | RestCause::Overloaded | RestCause::Unauthorised
-        );
-        self.call.endpoint == Endpoint::Messages || limits
+        let of_counts_too = match fault.evidence.cause {
+            RestCause::Overloaded | RestCause::Unauthorised => true,
+            RestCause::RateLimited => fault.evidence.scope != Scope::Asked,
+            _ => false,
+        };
+        self.call.endpoint == Endpoint::Messages || of_counts_too
     }
 
     /// Ends the attempt for a fault. What it says of the account is in doubt until that is
@@ -262,6 +265,8 @@ impl Ledger {
         let account = current.member.account.id;
         current.member.host.answered(&self.call.model_family, current.sent);
         if current.member.shared.notes.answered(&self.call.model_family, current.sent) {
+            let name = &current.member.account.name;
+            tracing::info!(account = %name, call = %self.call.id, "{name} answers again");
             self.app.outbox.emit(Event::AccountRecovered { account }, now);
         }
         if let (Some(session), KeepPin::No) = (self.call.session, keep_pin) {
@@ -310,11 +315,10 @@ impl Ledger {
         let before = member.money(day);
         member.shared.spend(record.cost, day);
         if let (Standing::Open, Standing::Rests(rest)) = (before, member.money(day)) {
-            let event = Event::AccountRested {
-                account: record.account,
-                until: rest.until,
-                cause: rest.cause,
-            };
+            let (until, cause) = (rest.until, rest.cause);
+            let name = &member.account.name;
+            tracing::warn!(account = %name, "{name} rests until {}: {cause}", rfc3339(until));
+            let event = Event::AccountRested { account: record.account, until, cause };
             self.app.outbox.emit(event, self.app.now());
         }
     }

@@ -7,7 +7,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use relay_core::health::Standing;
 use relay_core::id::AccountId;
-use relay_core::schedule::{AccountView, Choice, Demand, Hold, NoCapacity, choose, open};
+use relay_core::schedule::{
+    AccountView, Choice, Demand, Hold, NoCapacity, Plan, beside_trial, choose, open,
+};
 use relay_store::slots::Slot;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
@@ -21,6 +23,9 @@ use crate::roster::{Member, Probe};
 pub(super) const PINNED_SLOT_WAIT: Duration = Duration::from_secs(2);
 /// How long a call waits while every account is busy.
 pub(super) const ANY_SLOT_WAIT: Duration = Duration::from_secs(10);
+/// How long a trial keeps an account to itself: its answer may take minutes, and calls that waited
+/// this long for what comes of it are served beside it.
+const TRIAL_ALONE_MAX: Duration = Duration::from_secs(5);
 /// How long it waits at a time for one of those that are open.
 const SLOT_LOOK: Duration = Duration::from_millis(100);
 
@@ -42,7 +47,7 @@ pub(super) async fn pick(
     call: &Call,
     tried: &[AccountId],
 ) -> Result<Picked, NoCapacity> {
-    let patience = Instant::now() + ANY_SLOT_WAIT;
+    let begun = Instant::now();
     let mut pinned = call.session.and_then(|session| app.pins.get(session, app.now()));
     let mut keep_pin = if lacks_model(app, call, pinned) { KeepPin::Yes } else { KeepPin::No };
     loop {
@@ -83,7 +88,12 @@ pub(super) async fn pick(
                 }
                 yield_now().await;
             }
-            Err(NoCapacity::AllBusy) if Instant::now() < patience => {
+            Err(NoCapacity::AllBusy) if begun.elapsed() < ANY_SLOT_WAIT => {
+                if begun.elapsed() >= TRIAL_ALONE_MAX
+                    && let Some(picked) = take_beside_trial(app, call, tried, keep_pin)
+                {
+                    return Ok(picked);
+                }
                 let look = Instant::now() + SLOT_LOOK;
                 let all = open_members(app, call, tried);
                 if let Some((member, slot, probe)) =
@@ -130,12 +140,14 @@ pub(super) fn demand<'a>(
     }
 }
 
-/// Whether the conversation's own account merely does not have this model: agents ask a small one
-/// beside, and the conversation is to stay where its cache is.
+/// Whether the conversation's own account, or its plan, merely does not have this model: agents ask
+/// another one beside, and the conversation is to stay where its cache is.
 fn lacks_model(app: &App, call: &Call, pinned: Option<AccountId>) -> bool {
     let member = pinned.and_then(|id| app.roster.find(id));
     member.is_some_and(|member| {
-        member.account.enabled && member.account.upstream_model(&call.model).is_none()
+        let is_named = member.account.upstream_model(&call.model).is_some();
+        let is_on = member.account.enabled && member.closed(app.now()).is_none();
+        is_on && (!is_named || view_of(app, &member, call).plan == Plan::Lacks)
     })
 }
 
@@ -151,6 +163,20 @@ pub(super) fn open_members(app: &App, call: &Call, tried: &[AccountId]) -> Vec<A
     let (views, want) = (views(app, &members, call), demand(call, held(app, call), tried));
     let ids: Vec<AccountId> = open(&views, &want).map(|view| view.account.id).collect();
     members.iter().filter(|member| ids.contains(&member.account.id)).cloned().collect()
+}
+
+/// Takes a slot of an account that another call tries out, without the right to, if all that could
+/// serve the call are tried out.
+fn take_beside_trial(
+    app: &App,
+    call: &Call,
+    tried: &[AccountId],
+    keep_pin: KeepPin,
+) -> Option<Picked> {
+    let members = app.roster.snapshot();
+    let id = beside_trial(&views(app, &members, call), &demand(call, held(app, call), tried))?;
+    let member = members.iter().find(|member| member.account.id == id)?;
+    take_now(member, keep_pin, None)
 }
 
 /// Takes a slot that the views promised; between view and take another call may have been faster.

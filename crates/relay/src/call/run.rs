@@ -15,9 +15,9 @@ use super::deadlines::Patience;
 use super::doubt::Doubt;
 use super::ledger::{End, Ledger};
 use super::pick::{Picked, demand, held, open_members, pick, views};
-use super::{Call, CallBody};
+use super::{Call, CallBody, Endpoint};
 use crate::app::App;
-use crate::failure::{Failure, Recorded, Unserved};
+use crate::failure::{A_MOMENT, Failure, Recorded, Unserved};
 
 /// Tells a running call that nobody waits for its answer any more.
 #[derive(Debug, Default)]
@@ -126,19 +126,22 @@ async fn next(ledger: &Ledger, tried: &[AccountId], left: &ClientLeft) -> Result
     let (app, call) = (ledger.app(), ledger.call());
     let settings = &app.settings.calls;
     let number = tried.len() + 1;
-    let may_begin = || {
-        if left.is_set() {
-            return Err(Stop::Untold);
-        }
+    let is_over = || {
         let too_late = number > 1 && call.started.elapsed() > settings.attempts_within;
-        let over = number > settings.attempts_max || too_late;
-        if over { Err(Stop::Out(NoCapacity::NoneAble)) } else { Ok(()) }
+        number > settings.attempts_max || too_late
     };
-    may_begin()?;
+    if left.is_set() {
+        return Err(Stop::Untold);
+    }
+    if is_over() {
+        // Where a call has one attempt, no other account ever tells.
+        let nobody_tells = settings.attempts_max == 1 || open_members(app, call, tried).is_empty();
+        return Err(if nobody_tells { Stop::Out(NoCapacity::NoneAble) } else { Stop::Untold });
+    }
     let picked = pick(app, call, tried).await.map_err(Stop::Out)?;
     // A pick may have to wait.
-    may_begin()?;
-    if app.may_try(number) { Ok(picked) } else { Err(Stop::Untold) }
+    let may_begin = !left.is_set() && !is_over() && app.may_try(number);
+    if may_begin { Ok(picked) } else { Err(Stop::Untold) }
 }
 
 /// A trial is short where another account could answer instead.
@@ -169,7 +172,7 @@ fn end(mut ledger: Ledger, failure: Failure) -> Unserved {
 }
 
 /// What a client is told after the attempts that were made: the limit that all accounts rest for,
-/// else what befell the last attempt.
+/// else what befell the last attempt. A limit of some is not told as one: others are open.
 fn after(ledger: &Ledger, fault: &Fault) -> Failure {
     let (app, call) = (ledger.app(), ledger.call());
     let now = app.now();
@@ -180,15 +183,23 @@ fn after(ledger: &Ledger, fault: &Fault) -> Failure {
     {
         return Failure::Capacity { reason, at: now };
     }
+    let cause = fault.evidence.cause;
+    let is_limit = cause.kind() != RestKind::Fault;
+    // Nobody rests for a limit of counts, so it is told as the provider did.
+    let of_counts = call.endpoint == Endpoint::CountTokens && cause == RestCause::RateLimited;
     let retry_after = match rest {
         Some(NoCapacity::AllRest { reopens_at, .. }) => Some(reopens_at.since(now)),
-        _ => None,
+        _ if of_counts => {
+            let wait = fault.evidence.stated_reset.map(|at| at.since(now));
+            Some(wait.unwrap_or_default().max(A_MOMENT))
+        }
+        _ => is_limit.then_some(A_MOMENT),
     };
     let message = fault.said.clone().unwrap_or_else(|| told(fault.word).to_owned());
     // What one account rests for is not what all do: a limit of the last would tell half of it.
-    let is_mixed = rest.is_some() && fault.evidence.cause.kind() != RestKind::Fault;
+    let is_of_some = is_limit && (rest.is_some() || !of_counts);
     let status =
-        if is_mixed { StatusCode::SERVICE_UNAVAILABLE } else { status(fault, call.family) };
+        if is_of_some { StatusCode::SERVICE_UNAVAILABLE } else { status(fault, call.family) };
     Failure::Upstream { status, message, retry_after }
 }
 

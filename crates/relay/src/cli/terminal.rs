@@ -25,7 +25,7 @@ impl Form {
         text: impl FnOnce(&T) -> String,
     ) -> anyhow::Result<ExitCode> {
         let text = match self {
-            Self::Text => text(answer),
+            Self::Text => tame(&text(answer)),
             Self::Json => serde_json::to_string_pretty(answer).context("cannot write JSON")?,
         };
         write(&text)
@@ -61,7 +61,7 @@ pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>, nothing: &str) -
     table.set_header(columns.iter().map(|column| match column {
         Column::Words(name) | Column::Number(name) => *name,
     }));
-    table.add_rows(rows);
+    table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| line(&cell))));
     for (shown, column) in table.column_iter_mut().zip(columns) {
         shown.set_padding((0, 2));
         if let Column::Number(_) = column {
@@ -74,17 +74,35 @@ pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>, nothing: &str) -
 /// Names and values below one another, without those that are empty.
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let line = |(name, value): &(&str, String)| format!("{name:width$}  {value}\n");
-    facts.iter().filter(|(_, value)| !value.is_empty()).map(line).collect()
+    let fact = |(name, value): &(&str, String)| format!("{name:width$}  {}\n", line(value));
+    facts.iter().filter(|(_, value)| !value.is_empty()).map(fact).collect()
 }
 
 /// A text of at most so many characters; where it was cut, a mark says so.
 pub(super) fn cut(text: &str, chars_max: usize) -> String {
+    let text = line(text);
     if text.chars().count() <= chars_max {
-        return text.to_owned();
+        return text;
     }
     let kept: String = text.chars().take(chars_max.saturating_sub(1)).collect();
     format!("{}…", kept.trim_end())
+}
+
+/// A text of one line, of which no character steers the terminal: much of what is shown was
+/// written by strangers.
+fn line(text: &str) -> String {
+    text.replace(steers, " ")
+}
+
+/// The same for a text of several lines.
+fn tame(text: &str) -> String {
+    text.replace(|letter| letter != '\n' && steers(letter), " ")
+}
+
+/// Whether a character does something else than to stand there: escape sequences, or writing from
+/// the right to the left, by which a text can look like another.
+fn steers(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -104,6 +122,21 @@ mod tests {
         a       12345
         ");
         assert_eq!(table(&columns, Vec::new(), "none"), "none");
+    }
+
+    #[test]
+    fn nothing_that_is_shown_steers_the_terminal() {
+        let evil = "a\x1b]0;title\x07\u{9b}2J\u{202e}\r\nb";
+        let columns = [Column::Words("model")];
+        let table = table(&columns, vec![vec![evil.to_owned()]], "none");
+        let shown = [table, facts(&[("model", evil.to_owned())]), cut(evil, 99), tame(evil)];
+        for text in &shown {
+            let steering = text.chars().filter(|letter| *letter != '\n' && steers(*letter));
+            assert_eq!(steering.count(), 0, "{text:?}");
+            assert!(text.contains("title") && text.contains('b'), "{text:?}");
+        }
+        assert_eq!(shown[0].lines().count(), 2, "no row more than there are: {:?}", shown[0]);
+        assert_eq!((shown[1].lines().count(), shown[2].lines().count()), (1, 1));
     }
 
     #[test]

@@ -17,8 +17,8 @@ use crate::verbs::call::{self, CallView};
 
 /// How often what is shown is renewed.
 const EVERY: Duration = Duration::from_secs(1);
-/// Clears the screen and begins at its top.
-const CLEAR: &str = "\x1b[H\x1b[2J\x1b[3J";
+/// Clears the screen and begins at its top; what was printed before stays to be scrolled to.
+const CLEAR: &str = "\x1b[H\x1b[J";
 /// The width and height of a terminal that does not tell its own.
 const USUAL_SIZE: (usize, usize) = (120, 40);
 /// What stands above and below the calls on the screen.

@@ -11,12 +11,17 @@ use serde_json::Value;
 
 use super::{Ask, LiveState, at_socket};
 use crate::open_calls::CallLive;
+use crate::tokens::REFRESH_WAIT;
 use crate::verbs::account::{AccountTest, TestAsk};
 
 /// How long a command waits for an answer that the server has at hand.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// How long it waits for a test longer than that may take: a token may have to be refreshed first.
-const TEST_GRACE: Duration = Duration::from_secs(40);
+/// How long it waits for a test beyond the answer to one question: a token may have to be
+/// refreshed before it, and once more after it.
+const TEST_GRACE: Duration = REFRESH_WAIT.saturating_mul(2).saturating_add(Duration::from_secs(10));
+/// Questions of one test one after the other, each of which may take as long as the test says: the
+/// first, the same with another token, and whose the sign-in is.
+const QUESTIONS_MAX: u32 = 3;
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 
@@ -46,7 +51,7 @@ pub fn ask_calls(dir: &DataDir) -> Result<Vec<CallLive>, NoAnswer> {
 
 /// Has the server test an account. Waits as long as that takes, so call it off the runtime.
 pub fn ask_test(dir: &DataDir, account: AccountId, how: &TestAsk) -> Result<AccountTest, NoAnswer> {
-    let within = how.within().saturating_add(TEST_GRACE);
+    let within = how.within().saturating_mul(QUESTIONS_MAX).saturating_add(TEST_GRACE);
     exchange(dir, &Ask::Test { account, how: how.clone() }, within)
 }
 

@@ -17,8 +17,6 @@ use crate::roster::Member;
 
 /// The word for a rest of the whole account.
 const WHOLE_ACCOUNT: &str = "account";
-/// The word for a rest of the host that the account is reached at.
-const HOST: &str = "host";
 
 /// The state of a running server.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -152,6 +150,9 @@ impl AccountLive {
 }
 
 impl RestLive {
+    /// The scope of a rest of the host that the account is reached at.
+    pub const HOST: &str = "host";
+
     /// A rest of the whole account.
     pub fn of_account(rest: Rest) -> Self {
         Self::new(WHOLE_ACCOUNT, None, rest)
@@ -206,7 +207,9 @@ fn rests(member: &Member, now: Timestamp, day: Day) -> Vec<RestLive> {
         rests.extend(stopped.map(|it| RestLive::of_family(family, mark(it.until))));
     }
     let host = member.host.rests(now);
-    rests.extend(host.iter().map(|(family, rest)| RestLive::new(HOST, Some(family), *rest)));
+    rests.extend(
+        host.iter().map(|(family, rest)| RestLive::new(RestLive::HOST, Some(family), *rest)),
+    );
     rests
 }
 

@@ -1,7 +1,6 @@
 //! The hosts that accounts are reached at: what several accounts meet at one is its own.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Weak};
 
 use http::Uri;
@@ -20,16 +19,20 @@ pub struct Host {
     /// Its name and port.
     pub name: String,
     health: Mutex<HostHealth>,
-    probed: AtomicBool,
+    /// The families that a call tries out.
+    probed: Mutex<BTreeSet<ModelFamily>>,
 }
 
-/// The right to try out a host.
+/// The right to try out a host for a family of models.
 #[derive(Debug)]
-pub(super) struct HostProbe(Arc<Host>);
+pub(super) struct HostProbe {
+    host: Arc<Host>,
+    family: ModelFamily,
+}
 
 impl Drop for HostProbe {
     fn drop(&mut self) {
-        self.0.probed.store(false, Ordering::Release);
+        self.host.probed.lock().remove(&self.family);
     }
 }
 
@@ -47,7 +50,7 @@ impl Hosts {
         let host = Arc::new(Host {
             name: name.clone(),
             health: Mutex::default(),
-            probed: AtomicBool::default(),
+            probed: Mutex::default(),
         });
         hosts.insert(name, Arc::downgrade(&host));
         host
@@ -80,14 +83,12 @@ impl Host {
         self.health.lock().reset();
     }
 
-    pub(super) fn is_probed(&self) -> bool {
-        self.probed.load(Ordering::Relaxed)
+    pub(super) fn is_probed(&self, family: &ModelFamily) -> bool {
+        self.probed.lock().contains(family)
     }
 
-    pub(super) fn try_probe(self: &Arc<Self>) -> Option<HostProbe> {
-        self.probed
-            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-            .is_ok()
-            .then(|| HostProbe(Arc::clone(self)))
+    pub(super) fn try_probe(self: &Arc<Self>, family: &ModelFamily) -> Option<HostProbe> {
+        let is_first = self.probed.lock().insert(family.clone());
+        is_first.then(|| HostProbe { host: Arc::clone(self), family: family.clone() })
     }
 }

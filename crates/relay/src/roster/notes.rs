@@ -23,8 +23,6 @@ pub struct Notes {
     doubts: Mutex<Doubts>,
     /// Whether something changed since the notes were last stored.
     changed: AtomicBool,
-    /// When the provider was last asked for its windows.
-    asked_at: AtomicI64,
     /// When it was last asked whose account it is.
     identified_at: AtomicI64,
 }
@@ -41,22 +39,50 @@ struct Content {
 pub struct Seen {
     /// Whether calls go to the account.
     pub standing: Standing,
+    /// Whether calls for any family do, as far as its faults tell.
+    pub whole: Standing,
     /// Whether it failed a call, and nobody knows yet whose fault that is.
     pub doubted: bool,
     /// What is left of its quota windows, in thousandths.
     pub headroom: u16,
 }
 
+/// A fault of an account.
+#[derive(Debug, Clone, Copy)]
+pub struct Met<'a> {
+    /// What it says of the account.
+    pub evidence: &'a Evidence,
+    /// The family of models that was asked for.
+    pub family: &'a ModelFamily,
+    /// When it was met.
+    pub at: Timestamp,
+}
+
 impl Notes {
     /// What a call for `family` sees.
     pub fn seen(&self, stop_at: StopAt, family: &ModelFamily, now: Timestamp) -> Seen {
+        self.seen_as(stop_at, (family, family), now)
+    }
+
+    /// What a call for the family `asked` sees that is sent upstream for the family `sent`: the
+    /// provider counts and limits what was sent.
+    pub fn seen_as(
+        &self,
+        stop_at: StopAt,
+        (asked, sent): (&ModelFamily, &ModelFamily),
+        now: Timestamp,
+    ) -> Seen {
         let noted = self.noted.lock();
-        let stopped =
-            noted.quota.stopped(stop_at, family, now).as_ref().map_or(Standing::Open, mark);
+        let stopped = noted.quota.stopped(stop_at, sent, now).as_ref().map_or(Standing::Open, mark);
+        // Calls under its own name try that family out: answers are noted for what was asked.
+        let of_sent =
+            noted.health.standing(sent, now).rest().map_or(Standing::Open, Standing::Rests);
+        let doubts = self.doubts.lock();
         Seen {
-            standing: noted.health.standing(family, now).and(stopped),
-            doubted: self.doubts.lock().cover(family, now),
-            headroom: noted.quota.headroom(family, now),
+            standing: noted.health.standing(asked, now).and(of_sent).and(stopped),
+            whole: noted.health.account_standing(now),
+            doubted: doubts.cover(asked, now) || doubts.cover(sent, now),
+            headroom: noted.quota.headroom(sent, now),
         }
     }
 
@@ -75,17 +101,23 @@ impl Notes {
         self.doubts.lock().fade(call, now);
     }
 
-    /// Takes note of a fault of a call for `family`; tells the rest that follows.
-    pub fn fault(
-        &self,
-        evidence: &Evidence,
-        family: &ModelFamily,
-        now: Timestamp,
-        jitter: u8,
-    ) -> Noted {
-        let noted = self.noted.lock().health.fault(evidence, family, now, jitter);
+    /// Takes note of a fault; tells the rest that follows. A fault that is known late counts for its
+    /// own moment: not if a call that was sent since was answered, and not if its rest would be
+    /// over by `now`.
+    pub fn fault(&self, met: Met<'_>, now: Timestamp, jitter: u8) -> Option<Noted> {
+        let Met { evidence, family, at } = met;
+        let mut content = self.noted.lock();
+        if self.doubts.lock().answered_since(evidence, family, at) {
+            return None;
+        }
+        let mut health = content.health.clone();
+        let noted = health.fault(evidence, family, at, jitter);
+        if noted.rest.until <= now {
+            return None;
+        }
+        content.health = health;
         self.changed.store(true, Ordering::Release);
-        noted
+        Some(noted)
     }
 
     /// Takes note of an answer to a call that was sent at `sent`; tells whether a rest was left
@@ -119,19 +151,6 @@ impl Notes {
         noted.quota.marks(stop_at, now).filter(|it| !known.contains(&it.window)).collect()
     }
 
-    /// Whether the provider may be asked for its windows: what it said last, on any answer, is
-    /// older than `age`, and so is the last question.
-    pub fn may_ask(&self, now: Timestamp, age: Duration) -> bool {
-        let oldest = now.minus(age);
-        let seen_at = self.noted.lock().quota.seen_at();
-        let asked_at = Timestamp::from_millis(self.asked_at.load(Ordering::Relaxed));
-        let may = seen_at.is_none_or(|at| at <= oldest) && asked_at <= oldest;
-        if may {
-            self.asked_at.store(now.as_millis(), Ordering::Relaxed);
-        }
-        may
-    }
-
     /// Whether the provider may be asked whose account it is: it was not for as long as `age`.
     pub fn may_identify(&self, now: Timestamp, age: Duration) -> bool {
         let asked_at = Timestamp::from_millis(self.identified_at.load(Ordering::Relaxed));
@@ -142,10 +161,10 @@ impl Notes {
         may
     }
 
-    /// The provider says that there is room in all of its windows: ends the rests for them. Tells
-    /// whether there were any.
-    pub fn windows_have_room(&self, now: Timestamp) -> bool {
-        let over = self.noted.lock().health.windows_have_room(now);
+    /// The provider, asked at `asked_at`, says that there is room in all of its windows: ends the
+    /// rests for them. Tells whether there were any.
+    pub fn windows_have_room(&self, now: Timestamp, asked_at: Timestamp) -> bool {
+        let over = self.noted.lock().health.windows_have_room(now, asked_at);
         if over {
             self.changed.store(true, Ordering::Release);
         }
@@ -163,6 +182,17 @@ impl Notes {
     /// The quota windows that are known.
     pub fn quota(&self) -> Quota {
         self.noted.lock().quota.clone()
+    }
+
+    /// Whether calls for any family go to the account, as far as its faults tell.
+    pub fn account_standing(&self, now: Timestamp) -> Standing {
+        self.noted.lock().health.account_standing(now)
+    }
+
+    /// Forgets the rests for certain causes.
+    pub fn forget(&self, is_void: impl Fn(RestCause) -> bool) {
+        self.noted.lock().health.forget(is_void);
+        self.changed.store(true, Ordering::Release);
     }
 
     /// Forgets everything.
@@ -216,7 +246,7 @@ mod tests {
             stated_reset: Some(until),
             scope: Scope::Asked,
         };
-        notes.fault(&evidence, &family, now, 0);
+        notes.fault(Met { evidence: &evidence, family: &family, at: now }, now, 0);
         let window = Window { used_permille: 420, resets_at: Some(until), seen_at: now };
         let weekly = WindowKind::SevenDayModels(family.clone());
         assert_eq!(notes.windows(vec![(weekly, window)], StopAt::default(), now), []);
@@ -228,5 +258,47 @@ mod tests {
         let seen = loaded.seen(StopAt::default(), &family, now);
         assert_eq!(seen.headroom, 580);
         assert_eq!(seen.standing.rest().map(|rest| rest.until), Some(until));
+    }
+
+    #[test]
+    fn a_fault_that_is_known_late_counts_for_its_own_moment() {
+        let family = ModelFamily::of("claude-opus-4-8");
+        let [at, between, now] = [1_000, 1_100, 1_300].map(Timestamp::from_seconds);
+        let failing =
+            |stated_reset, scope| Evidence { cause: RestCause::Failing, stated_reset, scope };
+        let met = |evidence| Met { evidence, family: &family, at };
+        let notes = Notes::default();
+        let short = failing(None, Scope::Asked);
+        assert_eq!(notes.fault(met(&short), now, 0), None, "its rest would be over");
+        assert_eq!(notes.seen(StopAt::default(), &family, now).standing, Standing::Open);
+
+        let long = failing(Some(Timestamp::from_seconds(1_400)), Scope::Asked);
+        notes.answered(&family, between);
+        assert_eq!(notes.fault(met(&long), now, 0), None, "it served since");
+        let notes = Notes::default();
+        notes.answered(&family, at);
+        notes.answered(&ModelFamily::of("claude-haiku-4-5"), between);
+        assert!(notes.fault(met(&long), now, 0).is_some());
+        let whole = failing(long.stated_reset, Scope::Account);
+        assert_eq!(notes.fault(met(&whole), now, 0), None, "it served, whatever was asked for");
+    }
+
+    #[test]
+    fn what_is_sent_under_another_name_is_counted_and_limited_under_that() {
+        let [asked, sent] = ["gpt-4o", "claude-opus-4-8"].map(ModelFamily::of);
+        let now = Timestamp::from_seconds(1_000);
+        let until = Some(Timestamp::from_seconds(2_000));
+        let notes = Notes::default();
+        let window = Window { used_permille: 950, resets_at: until, seen_at: now };
+        let stop_at = StopAt { five_hour: None, seven_day: Some(90) };
+        notes.windows(vec![(WindowKind::SevenDayModels(sent.clone()), window)], stop_at, now);
+        let seen = |stop_at| notes.seen_as(stop_at, (&asked, &sent), now);
+        assert_eq!(seen(StopAt::default()).headroom, 50);
+        assert_eq!(seen(StopAt::default()).standing, Standing::Open);
+        assert!(seen(stop_at).standing.rest().is_some());
+        let evidence =
+            Evidence { cause: RestCause::RateLimited, stated_reset: until, scope: Scope::Asked };
+        notes.fault(Met { evidence: &evidence, family: &sent, at: now }, now, 0);
+        assert!(seen(StopAt::default()).standing.rest().is_some());
     }
 }

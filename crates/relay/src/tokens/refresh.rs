@@ -14,7 +14,7 @@ use relay_store::credential_log::{CredentialLog, CredentialLogError, Pending, St
 use relay_upstream::fault::Fault;
 use relay_upstream::oauth::{self, Flow, Granted, TokenFault};
 
-use super::Held;
+use super::{ENDED_AGAIN_AFTER, Held, is_good};
 use crate::app::App;
 use crate::roster::Member;
 
@@ -142,9 +142,15 @@ async fn keep(app: &Arc<App>, member: &Arc<Member>, from: i64, granted: Granted)
     let tokens = granted.tokens;
     let on_disk = note_pair(app, member, from, &tokens).await;
     keeper.renew(from, &tokens);
-    keeper.retry_now();
+    let now = app.now();
+    if is_good(&tokens, now) {
+        keeper.retry_now();
+    } else {
+        keeper.pause(Some(now.plus(ENDED_AGAIN_AFTER)), now);
+        tracing::warn!(account = %member.account.name, "the provider gave a token that has ended");
+    }
     // A sign-in that came meanwhile is newer than what was refreshed.
-    let current = keeper.current(app.now()).unwrap_or_else(|| tokens.access.clone());
+    let current = keeper.current(now).unwrap_or_else(|| tokens.access.clone());
     tracing::info!(account = %member.account.name, "the access token was refreshed");
     let pair = Pair { from, tokens, on_disk };
     tokio::spawn(store_pair(Arc::clone(app), Arc::clone(member), pair));

@@ -130,3 +130,28 @@ async fn its_own_client_moves_on_when_the_subscription_is_refused() {
     assert_eq!(asked(&provider), ["sub", "api"]);
     assert!(relay.rests("sub").await);
 }
+
+#[tokio::test]
+async fn what_is_said_of_the_client_is_the_callers_even_if_it_is_its_own_and_rests_nobody() {
+    let (provider, relay) = relay_with(&["api"]).await;
+    let text = "This credential is only authorized for use with Claude Code and cannot be used";
+    for status in [400, 401, 403] {
+        let refusal = Answer::anthropic_error(status, "permission_error", text);
+        provider.answers_owner("sub", refusal);
+        assert_eq!(post(&relay, CLAUDE_CODE, true).await.status, status);
+        assert!(!relay.rests("sub").await);
+    }
+    assert_eq!(asked(&provider), ["sub"; 3]);
+    assert!(provider.refreshes().is_empty(), "no other token would help");
+}
+
+#[tokio::test]
+async fn a_condemned_subscription_is_not_refreshed_whatever_the_status() {
+    let (provider, relay) = relay_with(&["api"]).await;
+    let text = "This organization has been disabled.";
+    provider.answers_owner("sub", Answer::anthropic_error(401, "authentication_error", text));
+    assert_eq!(post(&relay, CLAUDE_CODE, true).await.status, 200);
+    assert_eq!(asked(&provider), ["sub", "api"]);
+    assert!(provider.refreshes().is_empty());
+    assert!(relay.rests("sub").await);
+}

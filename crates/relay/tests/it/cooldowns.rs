@@ -2,9 +2,14 @@
 
 mod scopes;
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use relay::roster::Member;
+use relay::watch;
+use relay_core::credential::Credential;
 use relay_core::health::{Rest, RestCause};
+use relay_core::secret::Secret;
 use relay_store::accounts::AccountChange;
 use relay_testkit::{Answer, FakeProvider, Fault, MessagesBody, Moment, Received, messages_body};
 use tokio::task::JoinHandle;
@@ -239,6 +244,52 @@ async fn a_reset_clears_rests_families_host_and_windows() {
     }
     assert_eq!(served_by(&relay, &provider, SONNET).await, "a");
     assert_eq!(served_by(&relay, &provider, "claude-opus-4-8").await, "a");
+}
+
+/// An edit ends the rests that may have been for what it changed, and no others.
+#[tokio::test]
+async fn another_proxy_ends_what_was_unreachable_and_another_key_all_of_the_account() {
+    let (provider, relay) = two().await;
+    tokio::spawn(watch::run(Arc::clone(&relay.app), relay.changes_seen));
+    let id = relay.account_id("a").await;
+    let edit = async |change: AccountChange, done: &dyn Fn(&Member) -> bool| {
+        relay.app.store.change_account(id, &change, relay.app.now()).await.expect("changed");
+        let comes = async {
+            while !relay.app.roster.find(id).is_some_and(|member| done(&member)) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), comes).await.expect("the edit comes");
+    };
+    let later = relay.app.now().plus(Duration::from_hours(2)).as_millis() / 1_000;
+    provider.answers_once(Answer::limited("seven_day_sonnet", later).unified(10, 20, later));
+    assert_eq!(served_by(&relay, &provider, SONNET).await, "b");
+    let limits = rests(&relay, "a").await;
+    let reset = Answer::well().breaks(Fault::Reset, Moment::Head);
+    provider.answers_once_when(|seen| seen.api_key == "upstream-a", reset);
+    assert_eq!(served_by(&relay, &provider, "claude-opus-4-8").await, "b");
+    assert_ne!(rests(&relay, "a").await, limits);
+    // Its host rests too: nothing of an account's edit is news of it.
+    provider.answers_model("claude-haiku-4-5", refusal(529).header("retry-after", "600"));
+    let host_rests = || relay.app.roster.find(id).expect("a").host.rests(relay.app.now()).len();
+    relay.clock.advance(Duration::from_secs(5));
+    assert_eq!(post(&relay, messages_body("claude-haiku-4-5", "hello")).await.status, 529);
+    assert_eq!(host_rests(), 1);
+
+    let proxy = Some(Some("http://127.0.0.1:9".parse().expect("a proxy")));
+    edit(AccountChange { proxy, ..AccountChange::default() }, &|it| it.account.proxy.is_some())
+        .await;
+    let (whole, families) = rests(&relay, "a").await;
+    assert_eq!(whole, None);
+    assert!(limits.1.iter().all(|limit| families.contains(limit)), "{families:?}");
+    let windows = |member: &Member| member.shared.notes.quota().windows(relay.app.now()).count();
+    assert!(windows(&relay.app.roster.find(id).expect("a")) > 0);
+
+    let credential = Some(Credential::ApiKey(Secret::new("another")));
+    let change = AccountChange { credential, ..AccountChange::default() };
+    edit(change, &|it| windows(it) == 0).await;
+    assert_eq!(rests(&relay, "a").await, (None, vec![]));
+    assert_eq!(host_rests(), 1);
 }
 
 #[tokio::test]

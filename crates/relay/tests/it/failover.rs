@@ -14,7 +14,7 @@ use relay_testkit::{
     Answer, FakeProvider, Fault, MessagesBody, Moment, Received, SeenRequest, messages_body,
 };
 
-use crate::kit::{TestRelay, account};
+use crate::kit::{START, TestRelay, account};
 
 pub(crate) const MODEL: &str = "claude-sonnet-4-6";
 /// Deadlines that pass while one waits.
@@ -225,7 +225,9 @@ async fn at_most_three_accounts_are_asked() {
     let relay = TestRelay::start(accounts, &[]).await;
     provider.answers_always(refusal(429));
     let answer = post(&relay, ask("hello", false)).await;
-    assert_eq!(answer.status, 429);
+    // A limit of three is not the limit of all.
+    assert_eq!((answer.status, answer.header("retry-after")), (503, "1"));
+    assert_eq!(answer.json()["error"]["message"], "the words of a");
     assert_eq!(asked(&provider), ["a", "b", "c"]);
     let record = relay.only_record().await;
     assert_eq!((record.outcome, record.attempts.len()), (Outcome::Failed, 3));
@@ -240,6 +242,35 @@ async fn no_attempt_begins_after_the_time_for_attempts() {
     assert_eq!(answer.status, 504);
     assert_eq!(answer.json()["error"]["type"], "timeout_error");
     assert_eq!(asked(&provider), ["a"]);
+    assert!(!relay.rests("a").await, "b could tell whose fault it is, and was not asked");
+}
+
+#[tokio::test]
+async fn a_fault_that_another_account_could_tell_of_rests_nobody_when_no_attempt_is_left() {
+    for (accounts, rest) in [(["a", "b", "c"].as_slice(), false), (&["a", "b"], true)] {
+        let provider = FakeProvider::start().await;
+        let accounts = accounts.iter().map(|name| account(name, &provider));
+        let relay = TestRelay::start(accounts, &[("ATTEMPTS_MAX", "2")]).await;
+        provider.answers_key("upstream-a", refusal(500));
+        provider.answers_key("upstream-b", refusal(502));
+        assert_eq!(post(&relay, ask("hello", false)).await.status, 502);
+        assert_eq!(asked(&provider), ["a", "b"]);
+        let rests = (relay.rests("a").await, relay.rests("b").await);
+        assert_eq!(rests, (rest, rest), "c could tell, if there is one");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_is_not_told_as_one_while_others_are_open() {
+    for status in [429, 529] {
+        let (provider, relay) = two(&[("ATTEMPTS_MAX", "1")]).await;
+        provider.answers_key("upstream-a", refusal(status).header("retry-after", "60"));
+        let answer = post(&relay, ask("hello", false)).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (503, "1"), "{status}");
+        assert_eq!(answer.json()["error"]["message"], "the words of a");
+        assert!(relay.rests("a").await);
+        assert_eq!(post(&relay, ask("hello", false)).await.status, 200);
+    }
 }
 
 /// Every account refuses, and the client gets this status, kind and wait.
@@ -314,6 +345,33 @@ async fn one_call_at_a_time_tries_out_the_only_account() {
 }
 
 #[tokio::test]
+async fn a_slow_trial_keeps_the_only_account_to_itself_for_a_few_seconds_alone() {
+    let provider = FakeProvider::start().await;
+    let relay = TestRelay::with(&provider).await;
+    provider.answers_once(refusal(500));
+    assert_eq!(post(&relay, ask("hello", false)).await.status, 500);
+    relay.clock.advance(Duration::from_hours(1));
+
+    provider.answers_once(Answer::well().delay(Duration::from_secs(20)));
+    let client = relay.client.clone();
+    let trial =
+        tokio::spawn(
+            async move { client.post("/api/v1/messages", &[], ask("trial", false)).await },
+        );
+    provider.until_requests(2).await;
+    let begun = std::time::Instant::now();
+    let beside = post(&relay, ask("[[say beside]]", false)).await;
+    let waited = begun.elapsed();
+    assert_eq!((beside.status, beside.text().as_str()), (200, "beside"));
+    let few = Duration::from_secs(4)..Duration::from_secs(9);
+    assert!(few.contains(&waited) && !trial.is_finished(), "{waited:?}");
+    // It answers, so nobody waits any more.
+    assert_eq!(post(&relay, ask("hello", false)).await.status, 200);
+    assert!(!trial.is_finished());
+    trial.abort();
+}
+
+#[tokio::test]
 async fn a_long_answer_of_the_only_account_keeps_nobody_from_trying_it_out() {
     let provider = FakeProvider::start().await;
     let relay = TestRelay::with(&provider).await;
@@ -362,6 +420,31 @@ async fn a_host_that_cannot_count_tokens_still_serves_conversations() {
     assert!(!relay.rests("a").await, "and a goes on serving");
     assert_eq!(post(&relay, ask("hello", false)).await.status, 200);
     assert_eq!(asked(&provider).last().map(String::as_str), Some("a"));
+}
+
+#[tokio::test]
+async fn a_limit_of_counts_is_none_of_conversations() {
+    let count = "/api/v1/messages/count_tokens";
+    let is_count_of_a =
+        |seen: &SeenRequest| seen.path().ends_with("count_tokens") && seen.api_key == "upstream-a";
+    let limited = || refusal(429).header("retry-after", "40");
+    let (provider, relay) = two(&[]).await;
+    provider.answers_when(is_count_of_a, limited());
+    assert_eq!(relay.client.post(count, &[], ask("hello", false)).await.status, 200, "b counts");
+    assert!(!relay.rests("a").await);
+    assert_eq!(post(&relay, ask("hello", false)).await.status, 200);
+    assert_eq!(asked(&provider).last().map(String::as_str), Some("a"));
+
+    let resets_at = START.as_millis() / 1_000 + 600;
+    provider.answers_when(is_count_of_a, Answer::limited("five_hour", resets_at));
+    assert_eq!(relay.client.post(count, &[], ask("hello", false)).await.status, 200);
+    assert!(relay.rests("a").await, "a window is of conversations too");
+
+    let provider = FakeProvider::start().await;
+    let relay = TestRelay::with(&provider).await;
+    provider.answers_when(is_count_of_a, limited());
+    let answer = relay.client.post(count, &[], ask("hello", false)).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (429, "40"));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod hard;
 use std::time::Duration;
 
 use relay_core::account::Sharing;
+use relay_core::credential::Identity;
 use relay_core::key::BindingTarget;
 use relay_core::model::ModelPattern;
 use relay_store::accounts::{AccountChange, NewAccount};
@@ -207,6 +208,20 @@ async fn a_call_for_a_model_of_another_account_leaves_the_pin_where_it_is() {
     for _ in 0..3 {
         assert_eq!(serves(&relay, &provider, in_session("s")).await, "a");
         assert_eq!(serves(&relay, &provider, beside()).await, "c");
+    }
+}
+
+#[tokio::test]
+async fn a_call_for_a_model_that_the_plan_lacks_leaves_the_pin_where_it_is() {
+    let (provider, relay) = two().await;
+    let id = relay.account_id("a").await;
+    let mut stored = relay.app.store.account(id).await.expect("a query").expect("there");
+    stored.identity = Some(Identity { plan: "claude_free".to_owned(), ..Identity::default() });
+    relay.app.roster.put(stored);
+    let beside = || messages_body("claude-opus-4-8", "a hard one").session("s");
+    for _ in 0..3 {
+        assert_eq!(serves(&relay, &provider, in_session("s")).await, "a");
+        assert_eq!(serves(&relay, &provider, beside()).await, "b");
     }
 }
 

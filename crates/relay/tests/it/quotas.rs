@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relay_core::clock::ManualClock;
+use relay_core::credential::Identity;
 use relay_core::money::Money;
 use relay_core::quota::StopAt;
 use relay_store::accounts::AccountChange;
@@ -169,6 +170,35 @@ async fn a_mark_that_is_reached_unseen_is_told_too() {
     };
     assert_eq!(asks(OPUS).await, "", "b is asked");
     assert_eq!(asks(SONNET).await, "sub");
+}
+
+/// The provider counts and limits the model that it is sent, whatever was asked for.
+#[tokio::test]
+async fn a_mapped_model_is_judged_by_the_name_that_is_sent() {
+    let provider = FakeProvider::start().await;
+    let mut mapped = account("a", &provider);
+    mapped.model_map = vec!["claude-opus-4-1=claude-sonnet-4-6".parse().expect("a mapping")];
+    let relay = TestRelay::start([mapped], &[]).await;
+    let id = relay.account_id("a").await;
+    let mut stored = relay.app.store.account(id).await.expect("a query").expect("there");
+    stored.identity = Some(Identity { plan: "claude_pro".to_owned(), ..Identity::default() });
+    stored.account.stop_at = StopAt { five_hour: None, seven_day: Some(90) };
+    relay.app.roster.put(stored);
+    let asks = async |model| post(&relay, ask(model, "hello")).await.status;
+    let used = |family| {
+        Answer::well()
+            .header(&format!("anthropic-ratelimit-unified-7d_{family}-utilization"), "0.93")
+            .header(
+                &format!("anthropic-ratelimit-unified-7d_{family}-reset"),
+                &IN_AN_HOUR.to_string(),
+            )
+    };
+    provider.answers_once(used("opus"));
+    assert_eq!(asks("claude-opus-4-1").await, 200, "the plan serves what it is sent");
+    assert_eq!(asks("claude-opus-4-1").await, 200, "the mark is for what is not sent");
+    provider.answers_once(used("sonnet"));
+    assert_eq!(asks("claude-opus-4-1").await, 200);
+    assert_eq!(asks("claude-opus-4-1").await, 429, "the mark is for what is sent");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ const CAUSES: [RestCause; 6] = [
 enum Step {
     Fault { account: usize, cause: usize, reset: Option<i64>, scope: u8, model: usize, jitter: u8 },
     Answer { account: usize, model: usize, ago: u64 },
-    Windows { account: usize },
+    Windows { account: usize, ago: u64 },
     Reset { account: usize },
     Switch { account: usize },
     Wait { millis: u64 },
@@ -34,14 +34,15 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let (account, model) = (0_usize..3, 0_usize..2);
     let reset = prop::option::of(-100_i64..2_000_000);
-    let fault = (account.clone(), 0_usize..6, reset, 0_u8..3, model.clone(), any::<u8>());
+    let fault = (account.clone(), 0_usize..6, reset, 0_u8..4, model.clone(), any::<u8>());
     prop_oneof![
         4 => fault.prop_map(|(account, cause, reset, scope, model, jitter)| {
             Step::Fault { account, cause, reset, scope, model, jitter }
         }),
         2 => (account.clone(), model, 0_u64..5_000)
             .prop_map(|(account, model, ago)| Step::Answer { account, model, ago }),
-        1 => account.clone().prop_map(|account| Step::Windows { account }),
+        1 => (account.clone(), 0_u64..5_000)
+            .prop_map(|(account, ago)| Step::Windows { account, ago }),
         1 => account.clone().prop_map(|account| Step::Reset { account }),
         1 => account.prop_map(|account| Step::Switch { account }),
         4 => (0_u64..100_000).prop_map(|millis| Step::Wait { millis }),
@@ -73,11 +74,14 @@ impl World {
                 let scope = match scope {
                     0 => Scope::Account,
                     1 => Scope::Asked,
-                    _ => Scope::Models(opus()),
+                    2 => Scope::Models(opus()),
+                    _ => Scope::Models(ModelFamily::of("claude-xyz-5")),
                 };
                 let evidence = Evidence { cause, stated_reset, scope };
                 let noted = self.health[account].fault(&evidence, &asked, self.now, jitter);
                 assert!(noted.rest.until > self.now);
+                let standing = self.health[account].standing(&asked, self.now);
+                assert!(standing.rest().is_some(), "a call for it met a fault: {standing:?}");
                 let latest = match stated_reset.filter(|reset| *reset > self.now) {
                     Some(reset) => reset.min(self.now.plus(STATED_REST_MAX)),
                     None => self.now.plus(cause.unstated().1),
@@ -88,8 +92,9 @@ impl World {
                 let sent = self.now.minus(Duration::from_millis(ago));
                 self.health[account].answered(&ModelFamily::of(MODELS[model]), sent);
             }
-            Step::Windows { account } => {
-                self.health[account].windows_have_room(self.now);
+            Step::Windows { account, ago } => {
+                let asked_at = self.now.minus(Duration::from_millis(ago));
+                self.health[account].windows_have_room(self.now, asked_at);
             }
             Step::Reset { account } => {
                 self.health[account].reset();

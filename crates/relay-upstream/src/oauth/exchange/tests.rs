@@ -155,6 +155,29 @@ async fn only_a_refusal_in_the_terms_of_oauth_is_one() {
 }
 
 #[tokio::test]
+async fn what_judges_the_client_refuses_a_code_and_no_refresh_token() {
+    let settings = [
+        "access_denied",
+        "invalid_client",
+        "invalid_request",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    ];
+    for error in settings {
+        let body = json!({"error": error}).to_string();
+        let said = error.to_owned();
+        let expected = TokenFault::Unavailable { status: 400, retry_at: None, said: said.clone() };
+        assert_eq!(fault(400, &body).await, expected);
+        let server = serve(StatusCode::BAD_REQUEST, &[], body).await;
+        let (pkce, endpoints) =
+            (Pkce::new([1; 32], [2; 32]), at(&server.address, Flow::Subscription));
+        let granted = exchange(&client(), &endpoints, &pkce, &"code".into(), NOW).await;
+        assert_eq!(granted, Err(TokenFault::Refused { said }));
+    }
+}
+
+#[tokio::test]
 async fn a_providers_words_are_bounded_and_hold_no_token() {
     let words = format!("no old-refresh\r\nnor old-access {}", "x".repeat(1_000));
     let body = json!({"error": "invalid_grant", "error_description": words}).to_string();

@@ -51,6 +51,17 @@ fn an_expiry_is_understood_in_each_of_its_forms() {
 }
 
 #[test]
+fn a_time_in_our_own_form_is_read_and_one_that_is_none_is_refused() {
+    let own = |expiry: &str| {
+        given(&format!(r#"{{"access_token":"a","obtained_at":5,"expires_at":{expiry}}}"#))
+    };
+    let read = |millis| Ok(("a".into(), None, Some(millis), 5));
+    assert_eq!(own("1800003600"), read(1_800_003_600), "milliseconds, however few");
+    assert_eq!(own("\"2027-01-15T09:00:00Z\""), read(1_800_003_600_000));
+    assert_eq!(own("\"soon\""), Err(GivenTokensError::Expiry));
+}
+
+#[test]
 fn the_file_of_claude_code_is_understood() {
     let file = r#"
         {"claudeAiOauth": {"accessToken": "a", "refreshToken": "r", "expiresAt": 1800003600000,

@@ -162,6 +162,9 @@ fn text_of(done: &Imported, run: Run) -> String {
         done.skipped.len()
     )];
     lines.extend(done.skipped.iter().map(|it| format!("skipped {}: {}", it.name, it.why)));
+    lines.extend(done.kept_sign_ins.iter().map(|name| {
+        format!("{name} keeps the sign-in it has: the file's is not newer, and may be used up")
+    }));
     let lacks = done.incomplete.iter().map(|it| {
         format!("{} lacks {}: set that, then `crs account resume`", it.name, it.missing.join(", "))
     });

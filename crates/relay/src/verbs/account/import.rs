@@ -15,6 +15,7 @@ use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
 use serde::Serialize;
 
 use super::bundle::{Bundle, Entry, Secrets, open};
+use super::reason::has_to_sign_in;
 use super::{add, change_found, check, check_addition, checked_group, credential};
 use crate::verbs::{VerbError, group};
 
@@ -58,6 +59,9 @@ pub struct Imported {
     pub incomplete: Vec<Incomplete>,
     /// Names of the accounts whose sign-in came along: used in two places, it ends.
     pub sign_ins: Vec<String>,
+    /// Names of the accounts that keep the sign-in they have, as the file's is not newer: its
+    /// tokens may be used up.
+    pub kept_sign_ins: Vec<String>,
 }
 
 /// An account that was not taken over.
@@ -122,15 +126,28 @@ pub async fn import(
 struct Taken {
     is_new: bool,
     missing: Vec<String>,
-    signs_in: bool,
+    sign_in: SignIn,
+}
+
+/// What became of the sign-in of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SignIn {
+    /// There is none.
+    Missing,
+    /// It came along.
+    Taken,
+    /// The account keeps a newer one.
+    Kept,
 }
 
 impl Imported {
     fn note(&mut self, name: String, taken: Taken) {
         let count = if taken.is_new { &mut self.imported } else { &mut self.updated };
         *count += 1;
-        if taken.signs_in {
-            self.sign_ins.push(name.clone());
+        match taken.sign_in {
+            SignIn::Missing => {}
+            SignIn::Taken => self.sign_ins.push(name.clone()),
+            SignIn::Kept => self.kept_sign_ins.push(name.clone()),
         }
         if !taken.missing.is_empty() {
             self.incomplete.push(Incomplete { name, missing: taken.missing });
@@ -150,7 +167,10 @@ async fn one(
         return Err(VerbError::Invalid(why.to_owned()));
     }
     let (mut new, mut missing) = complete(&entry, secrets, now)?;
-    let signs_in = matches!(&new.credential, Credential::Tokens(it) if it.refresh.is_some());
+    let mut sign_in = match &new.credential {
+        Credential::Tokens(tokens) if tokens.refresh.is_some() => SignIn::Taken,
+        _ => SignIn::Missing,
+    };
     let found = store.find_account(entry.name.trim()).await?;
     let is_new = found.is_none();
     match found {
@@ -167,6 +187,12 @@ async fn one(
         Some(_) if existing == Existing::Stay => return Err(VerbError::Taken(entry.name)),
         Some(stored) => {
             missing.retain(|what| lacks_still(&stored, &entry, what));
+            if keeps_sign_in(&stored, &new.credential, now) {
+                if new.credential != stored.credential {
+                    sign_in = SignIn::Kept;
+                }
+                new.credential = stored.credential.clone();
+            }
             let change = change(&stored, &entry, new, secrets)?;
             if run == Run::Real {
                 change_found(store, stored.account.id, &change, now).await?;
@@ -174,7 +200,7 @@ async fn one(
             }
         }
     }
-    Ok(Taken { is_new, missing, signs_in })
+    Ok(Taken { is_new, missing, sign_in })
 }
 
 /// The account as the file says it, and what it lacks.
@@ -223,24 +249,27 @@ fn complete(
     Ok((new, missing))
 }
 
-/// The proxy. One whose login is missing is kept without: it refuses, and nothing goes past it.
+/// The proxy. What is sealed tells alone which it is, as anybody can edit the rest of a file. One
+/// whose login is missing is kept without: it refuses, and nothing goes past it.
 fn proxy(
     entry: &Entry,
     secrets: Option<&Secrets>,
     missing: &mut Vec<String>,
 ) -> Result<Option<Proxy>, VerbError> {
-    let Some(shown) = &entry.proxy else { return Ok(None) };
     let read = |text: &str| {
         let read = text.parse::<Proxy>();
         read.map(Some).map_err(|error| VerbError::Invalid(error.to_string()))
     };
-    match secrets.and_then(|secrets| secrets.proxy.as_ref()) {
-        Some(url) => read(url.expose()),
-        None if shown.contains(MASKED_LOGIN) => {
+    if let Some(secrets) = secrets {
+        return secrets.proxy.as_ref().map_or(Ok(None), |url| read(url.expose()));
+    }
+    match &entry.proxy {
+        None => Ok(None),
+        Some(shown) if shown.contains(MASKED_LOGIN) => {
             missing.push(PROXY_LOGIN.to_owned());
             read(&shown.replacen(MASKED_LOGIN, "", 1))
         }
-        None => read(shown),
+        Some(shown) => read(shown),
     }
 }
 
@@ -261,7 +290,7 @@ fn change(
     }
     let names_headers = secrets.is_some() || entry.headers.is_empty();
     let is_news = |given: &Credential| *given != Credential::Missing && *given != stored.credential;
-    let keeps = keeps_proxy(stored, entry, new.proxy.as_ref());
+    let keeps = secrets.is_none() && keeps_proxy(stored, entry, new.proxy.as_ref());
     let or_lifted = |span: Option<Duration>| Some(span.unwrap_or_default());
     Ok(AccountChange {
         name: None,
@@ -287,6 +316,17 @@ fn change(
         ends_at: Some(new.ends_at),
         credential: Some(new.credential).filter(is_news),
     })
+}
+
+/// Whether an account that there is has a sign-in that serves and is no older than the file's,
+/// whose refresh token is used up then.
+fn keeps_sign_in(stored: &StoredAccount, given: &Credential, now: Timestamp) -> bool {
+    let (Credential::Tokens(stored_tokens), Credential::Tokens(given)) =
+        (&stored.credential, given)
+    else {
+        return false;
+    };
+    !has_to_sign_in(stored, now) && given.obtained_at <= stored_tokens.obtained_at
 }
 
 /// Whether an account that there is lacks what the file lacks.

@@ -12,7 +12,7 @@ use relay_core::id::AccountId;
 use relay_core::proxy::Proxy;
 use relay_core::secret::Secret;
 use relay_store::Store;
-use relay_store::accounts::{AccountChange, NewAccount};
+use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
 use relay_upstream::client::{Client, ConnectionFault};
 use relay_upstream::oauth::{self, Endpoints, Flow, Granted, PastedCodeError, Pkce, TokenFault};
 use rustls::ClientConfig;
@@ -129,6 +129,8 @@ pub async fn login_finish(
     let granted = oauth::exchange(&client, &login.endpoints, &login.pkce, &code, now);
     let Granted { tokens, identity } = granted.await.map_err(LoginError::of)?;
     let id = keep(store, &login.target, &tokens, now).await?;
+    // Now: by the time that the provider told whose it is, somebody else may have signed in.
+    let version = version(store, id, &tokens).await;
     let mut done = LoggedIn {
         id,
         can_refresh: tokens.refresh.is_some(),
@@ -144,7 +146,12 @@ pub async fn login_finish(
         }
     }
     // The tokens are stored: from here on nothing is a failure of the sign-in.
-    if let Err(error) = note_identity(store, id, &known, now).await {
+    let noted = match version {
+        Ok(Some(version)) => note_identity(store, (id, version), &known, now).await,
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    if let Err(error) = noted {
         done.unidentified.get_or_insert_with(|| error.to_string());
     }
     Ok(done)
@@ -214,18 +221,23 @@ fn completed(told: Identity, granted: &Identity) -> Identity {
     }
 }
 
+/// The version that the tokens of a sign-in got; none if they have been replaced already.
+async fn version(store: &Store, id: AccountId, tokens: &Tokens) -> Result<Option<i64>, VerbError> {
+    let ours = |stored: &StoredAccount| match &stored.credential {
+        Credential::Tokens(stored) => stored.access == tokens.access,
+        Credential::Missing | Credential::ApiKey(_) => false,
+    };
+    Ok(store.account(id).await?.filter(ours).map(|stored| stored.credential_version))
+}
+
 async fn note_identity(
     store: &Store,
-    id: AccountId,
+    (id, version): (AccountId, i64),
     identity: &Identity,
     now: Timestamp,
 ) -> Result<(), VerbError> {
-    if *identity == Identity::default() {
-        return Ok(());
-    }
-    // If somebody else signed in meanwhile, this is no longer whose account it is.
-    if let Some(stored) = store.account(id).await? {
-        store.set_identity(id, stored.credential_version, identity, now).await?;
+    if *identity != Identity::default() {
+        store.set_identity(id, version, identity, now).await?;
     }
     Ok(())
 }

@@ -34,6 +34,9 @@ use crate::verbs::{VerbError, moment};
 pub const TEST_DEADLINE: Duration = Duration::from_secs(20);
 /// The longest that a test may wait for an answer.
 const TEST_DEADLINE_MAX: Duration = Duration::from_mins(5);
+/// Why a test of an account that an operator paused does without a token.
+const PAUSED: &str =
+    "its token has ended, and that of a paused account is not refreshed: resume it first";
 /// How long looking up where an account is reached may take.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
 
@@ -156,6 +159,13 @@ impl Signer<'_> {
     /// The secret, in place of one that was refused, if one was.
     async fn secret(self, now: Timestamp, refused: Option<&Secret>) -> Result<Secret, String> {
         match self {
+            Self::Relay(_, member) if !member.account.enabled => {
+                // Whoever paused it may have let another relay go on with its refresh token.
+                let current = member.shared.keeper.current(now);
+                let is_signed_out = member.shared.keeper.is_signed_out(now);
+                let why = if is_signed_out { told("signed_out") } else { PAUSED };
+                current.filter(|secret| Some(secret) != refused).ok_or_else(|| why.to_owned())
+            }
             Self::Relay(app, member) => {
                 let secret = match refused {
                     None => tokens::secret(app, member).await,

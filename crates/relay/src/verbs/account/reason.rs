@@ -11,16 +11,11 @@ use relay_store::accounts::StoredAccount;
 
 use super::view::{Known, RestView, WindowView};
 use crate::live::RestLive;
+use crate::upkeep::WARNED_AHEAD;
 use crate::verbs::moment;
-
-/// How long before it ends people read of the end of a subscription or a setup token.
-const TOLD_AHEAD: Duration = Duration::from_hours(14 * 24);
 
 /// Rests that end within this time are told to the second.
 const SECONDS_WITHIN: Duration = Duration::from_mins(10);
-
-/// The scope of a rest of the host that an account is reached at.
-const HOST: &str = "host";
 
 /// Everything that keeps an account from serving or soon will, what a person did first; empty if
 /// there is nothing.
@@ -57,7 +52,7 @@ pub(super) fn rest(
             format!("its token ended and was not refreshed; tried again at {until}")
         }
         cause => {
-            let who = if rest.scope == HOST { "its host rests" } else { "rests" };
+            let who = if rest.scope == RestLive::HOST { "its host rests" } else { "rests" };
             let family = rest.family.as_ref().filter(|family| !family.is_empty());
             let family = family.map(|family| format!(" for {family}")).unwrap_or_default();
             let stated = if rest.stated { ", stated by it" } else { "" };
@@ -106,7 +101,7 @@ fn stopped(rest: &RestLive, windows: &[WindowView], marks: StopAt, until: &str) 
 }
 
 fn subscription(stored: &StoredAccount, known: &Known<'_>) -> Option<String> {
-    let at = stored.account.ends_at.filter(|at| *at <= known.now.plus(TOLD_AHEAD))?;
+    let at = stored.account.ends_at.filter(|at| *at <= known.now.plus(WARNED_AHEAD))?;
     let verb = if at <= known.now { "ended" } else { "ends" };
     Some(format!("subscription {verb} on {}", ending(at, known.zone)))
 }
@@ -145,7 +140,7 @@ fn setup_token(tokens: &Tokens, login: &str, known: &Known<'_>) -> Option<String
     if tokens.refresh.is_some() {
         return None;
     }
-    let at = tokens.expires_at.filter(|at| *at <= known.now.plus(TOLD_AHEAD))?;
+    let at = tokens.expires_at.filter(|at| *at <= known.now.plus(WARNED_AHEAD))?;
     let verb = if at <= known.now { "ended" } else { "ends" };
     let day = ending(at, known.zone);
     Some(format!("setup token {verb} on {day} and cannot be refreshed; sign in again: {login}"))

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use relay_store::accounts::AccountChange;
 use relay_testkit::{Answer, FakeProvider, Fault, Moment, SeenRequest};
 
 use super::{ask, asked, post, two};
@@ -138,6 +139,43 @@ async fn a_client_that_leaves_before_it_is_known_rests_nobody() {
     relay.clock.advance(Duration::from_secs(6));
     assert_eq!(post(&relay, ask("later", false)).await.status, 200);
     assert_eq!(asked(&provider), ["a", "b", "b", "b", "a"]);
+}
+
+/// A fault that is known long after it was met counts for its own moment: what the account answered
+/// since speaks for it.
+#[tokio::test]
+async fn an_account_that_served_while_its_fault_was_in_doubt_does_not_rest() {
+    let (provider, relay) = two(&[]).await;
+    let limited = error(500).header("retry-after", "600");
+    provider.answers_once_when(|seen| seen.api_key == "upstream-a", limited);
+    provider.answers_key("upstream-b", Answer::well().delay(Duration::from_millis(500)));
+    let call = async { post(&relay, ask("slow", false)).await.status };
+    let beside = async {
+        provider.until_requests(2).await;
+        relay.clock.advance(Duration::from_mins(1));
+        let switch = |on| AccountChange { enabled: Some(on), ..AccountChange::default() };
+        relay.edit_account("b", &switch(false)).await;
+        assert_eq!(post(&relay, ask("beside", false)).await.status, 200);
+        relay.edit_account("b", &switch(true)).await;
+        relay.clock.advance(Duration::from_mins(1));
+    };
+    assert_eq!(tokio::join!(call, beside).0, 200);
+    assert_eq!(asked(&provider), ["a", "b", "a"]);
+    nobody_rests(&relay).await;
+}
+
+#[tokio::test]
+async fn a_rest_that_would_be_over_when_its_fault_is_known_is_not_made() {
+    let (provider, relay) = two(&[]).await;
+    provider.answers_once_when(|seen| seen.api_key == "upstream-a", error(500));
+    provider.answers_key("upstream-b", Answer::well().delay(Duration::from_millis(200)));
+    let call = async { post(&relay, ask("slow", false)).await.status };
+    let time_goes_on = async {
+        provider.until_requests(2).await;
+        relay.clock.advance(Duration::from_mins(5));
+    };
+    assert_eq!(tokio::join!(call, time_goes_on).0, 200);
+    nobody_rests(&relay).await;
 }
 
 /// Eight clients send poison over and over, eight others call beside them.

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use relay_testkit::{Answer, FakeProvider, MessagesBody, messages_body};
+use relay_store::accounts::NewAccount;
+use relay_testkit::{Answer, FakeProvider, FakeProxy, Fault, MessagesBody, Moment, messages_body};
 
 use super::{asked, post, refusal, two};
 use crate::kit::{TestRelay, account};
@@ -129,4 +130,25 @@ async fn a_reset_of_one_account_clears_its_host() {
     relay.app.roster.snapshot()[1].reset();
     assert_eq!(post(&relay, opus(false)).await.status, 200);
     assert_eq!(asked(&provider), ["a", "b", "b"]);
+}
+
+/// What breaks on the way through an account's own proxy may be the proxy's.
+#[tokio::test]
+async fn what_breaks_behind_proxies_is_not_the_hosts() {
+    for (proxied, host_rests) in [(true, false), (false, true)] {
+        let (provider, proxy) = (FakeProvider::start().await, FakeProxy::http().await);
+        let accounts = ["a", "b"].map(|name| {
+            let way = proxied.then(|| proxy.url().parse().expect("a proxy"));
+            NewAccount { proxy: way, ..account(name, &provider) }
+        });
+        let relay = TestRelay::start(accounts, &[("ATTEMPTS_MAX", "1")]).await;
+        provider.answers_always(Answer::well().breaks(Fault::Reset, Moment::Head));
+        for _ in 0..2 {
+            assert_eq!(post(&relay, opus(false)).await.status, 502);
+        }
+        assert_eq!(asked(&provider), ["a", "b"]);
+        assert!(relay.rests("a").await && relay.rests("b").await);
+        let rests = relay.app.roster.snapshot()[0].host.rests(relay.app.now());
+        assert_eq!(!rests.is_empty(), host_rests, "{rests:?}");
+    }
 }

@@ -1,5 +1,7 @@
 //! When no account is able, the client is told the truth: what for, and until when.
 
+use std::io::{Read, Seek};
+use std::sync::Arc;
 use std::time::Duration;
 
 use relay_core::money::Money;
@@ -110,4 +112,34 @@ async fn a_call_that_waits_as_told_is_served() {
     relay.clock.advance(Duration::from_secs(1));
     assert_eq!(post(&relay, ask("in time", true)).await.status, 200);
     assert_eq!(provider.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn the_log_says_that_the_daily_cost_is_reached_and_that_an_account_answers_again() {
+    let log = Arc::new(tempfile::tempfile().expect("a file"));
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(Arc::clone(&log));
+    // The runtime of this test has this one thread.
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+
+    let provider = FakeProvider::start().await;
+    let relay = TestRelay::with(&provider).await;
+    provider.answers_once(limit("30"));
+    assert_eq!(post(&relay, ask("hello", false)).await.status, 429);
+    relay.clock.advance(Duration::from_secs(30));
+    let least = Some(Money::from_nanos(1));
+    let little = AccountChange { daily_cost_max: least, ..AccountChange::default() };
+    relay.edit_account("a", &little).await;
+    for status in [200, 429] {
+        assert_eq!(post(&relay, ask("hello", false)).await.status, status);
+    }
+
+    let mut file = log.as_ref();
+    let mut lines = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut lines)).expect("a log");
+    let count = |level: &str, words: &str| {
+        lines.lines().filter(|line| line.contains(level) && line.contains(words)).count()
+    };
+    assert_eq!(count(" INFO ", "a answers again"), 1, "{lines}");
+    assert_eq!(count(" WARN ", "a rests until 2027-01-1"), 2, "{lines}");
+    assert_eq!(count(" WARN ", "Z: the daily cost"), 1, "{lines}");
 }

@@ -211,6 +211,19 @@ async fn a_subscription_is_tested_with_the_token_that_the_relay_keeps_fresh() {
 }
 
 #[tokio::test]
+async fn the_token_of_a_paused_account_is_not_refreshed_for_a_test() {
+    let site = Site::new().await;
+    let tokens = site.provider.issues("main", Duration::from_millis(1)).to_json();
+    let (base, token) = (site.provider.base_url(), site.provider.token_url());
+    site.relay.add_oauth_account("main", &base, &token, &tokens, &["--disabled"]).await;
+    let (code, test) = site.test(&["main"]).await;
+    assert_eq!((code, &test["verdict"]), (Some(1), &"no_token".into()), "{test}");
+    let fault = test["fault"].as_str().unwrap_or_default();
+    assert!(fault.contains("a paused account is not refreshed"), "{fault}");
+    assert!(site.provider.refreshes().is_empty());
+}
+
+#[tokio::test]
 async fn without_a_relay_a_token_that_has_ended_is_not_refreshed() {
     let mut site = Site::new().await;
     site.relay.kill_9().await;

@@ -83,6 +83,7 @@ async fn an_account_moves_with_all_that_was_set_and_its_secrets() {
     let done = import(&to, &exported.stdout, PASSPHRASE, &[]).await.json();
     let expected = json!({
         "imported": 1, "updated": 0, "skipped": [], "incomplete": [], "sign_ins": [],
+        "kept_sign_ins": [],
     });
     assert_eq!(done, expected);
     assert_eq!(shown(&to, "main").await, shown(&from, "main").await);
@@ -167,6 +168,43 @@ async fn a_sign_in_moves_with_a_warning_and_is_refreshed_by_its_new_relay() {
     provider.until_refreshes(1).await;
     let tested = to.crs(&["account", "test", "main", "--json"], "").await.json();
     assert_eq!((&tested["verdict"], provider.reused()), (&"works".into(), 0), "{tested}");
+}
+
+#[tokio::test]
+async fn an_older_file_takes_no_sign_in_from_an_account_that_has_a_newer_one() {
+    let provider = FakeProvider::start().await;
+    let relay = relay().await;
+    let (base, token) = (provider.base_url(), provider.token_url());
+    let tokens = |life| provider.issues("main", Duration::from_secs(life)).to_json();
+    relay.add_oauth_account("main", &base, &token, &tokens(1_000), &[]).await;
+    let older = export_secrets(&relay).await.stdout;
+    crs(&relay, &["account", "set", "main", "--secret-stdin"], &tokens(9_000)).await;
+    let newer = export_secrets(&relay).await.stdout;
+    let tail = || async { shown(&relay, "main").await["secret_tail"].clone() };
+    let live = tail().await;
+
+    let done = import(&relay, &older, PASSPHRASE, &["--update"]).await.json();
+    assert_eq!((&done["updated"], &done["sign_ins"]), (&1.into(), &json!([])), "{done}");
+    assert_eq!(done["kept_sign_ins"], json!(["main"]));
+    assert_eq!(tail().await, live);
+
+    let other = self::relay().await;
+    assert!(import(&other, &older, PASSPHRASE, &[]).await.status.success());
+    let done = import(&other, &newer, PASSPHRASE, &["--update"]).await.json();
+    assert_eq!((&done["sign_ins"], &done["kept_sign_ins"]), (&json!(["main"]), &json!([])));
+    assert_eq!(shown(&other, "main").await["secret_tail"], live);
+}
+
+#[tokio::test]
+async fn a_proxy_that_was_written_into_the_open_part_of_a_sealed_file_is_not_taken() {
+    let (from, to) = (relay().await, relay().await);
+    from.add_account("main", "http://127.0.0.1:1", &[]).await;
+    let bundle = export_secrets(&from).await.stdout;
+    let mut edited: Value = serde_json::from_str(&bundle).expect("JSON");
+    edited["accounts"][0]["proxy"] = "http://127.0.0.1:2".into();
+    let done = import(&to, &edited.to_string(), PASSPHRASE, &[]).await.json();
+    assert_eq!(done["imported"], 1, "{done}");
+    assert_eq!(shown(&to, "main").await["has_proxy"], false);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use relay::upkeep;
 use relay_core::credential::SignOutCause;
 use relay_core::event::{Ending, Event};
 use relay_core::model::ModelFamily;
-use relay_core::quota::WindowKind;
+use relay_core::quota::{Window, WindowKind};
 use relay_store::accounts::{AccountChange, NewAccount};
 use relay_testkit::{FakeProvider, RefreshOutcome, SeenRequest};
 use serde_json::json;
@@ -50,6 +50,28 @@ async fn tokens_are_refreshed_ahead_of_their_end_without_any_call() {
 }
 
 #[tokio::test]
+async fn of_many_tokens_that_end_together_some_are_refreshed_after_others() {
+    const ACCOUNTS: usize = 20;
+    const AT_ONE_TIME: usize = 16;
+    let provider = provider().await;
+    let names: Vec<_> = (0..ACCOUNTS).map(|number| format!("a{number}")).collect();
+    let accounts = names.iter().map(|name| signed_in(name, &provider, HOUR));
+    let relay = relay(&provider, accounts.collect::<Vec<_>>()).await;
+    let gate = provider.holds_refreshes();
+    relay.clock.advance(55 * MINUTE);
+    looks_after(&relay);
+    gate.until_held(AT_ONE_TIME).await;
+    for text in ["one", "two", "three"] {
+        served_by(&relay, &provider, text).await;
+    }
+    assert_eq!(gate.held(), AT_ONE_TIME);
+    gate.release();
+    provider.until_outcomes(RefreshOutcome::Granted, ACCOUNTS).await;
+    until_stored(&relay).await;
+    assert_eq!((token_requests(&provider), provider.reused()), (ACCOUNTS, 0));
+}
+
+#[tokio::test]
 async fn windows_and_plan_are_asked_for_and_not_too_often() {
     let provider = provider().await;
     let accounts = [signed_in("a", &provider, 8 * HOUR), with_setup_token("setup", &provider)];
@@ -83,6 +105,38 @@ async fn windows_and_plan_are_asked_for_and_not_too_often() {
     assert_eq!((provider.usages_read("a"), provider.profiles_read("a")), (2, 1));
     let of_setup = provider.requests().into_iter().filter(|seen| seen.owner == "setup");
     assert_eq!(of_setup.count(), 0, "a setup token may ask models alone");
+}
+
+#[tokio::test]
+async fn a_busy_account_is_asked_whose_it_is_and_for_the_windows_that_answers_do_not_tell() {
+    let provider = provider().await;
+    let relay = relay(&provider, [signed_in("a", &provider, 8 * HOUR)]).await;
+    let told = |used_permille: u16| {
+        let now = relay.app.now();
+        let window = Window { used_permille, resets_at: Some(now.plus(HOUR)), seen_at: now };
+        vec![(WindowKind::FiveHour, window)]
+    };
+    let busy = async |percent: u16| {
+        let member = member(&relay, "a").await;
+        relay.app.note_windows(&member, told(percent), relay.app.now());
+    };
+    for (times, minutes) in [(1, 0), (2, 11), (3, 11)] {
+        relay.clock.advance(minutes * MINUTE);
+        busy(400).await;
+        let looking = looks_after(&relay);
+        until("its windows are asked for", async || provider.usages_read("a") == times).await;
+        until("it is known whose it is", async || provider.profiles_read("a") == 1).await;
+        let family = WindowKind::SevenDayModels(ModelFamily::of(SONNET));
+        until("the window of a family is known", async || {
+            let quota = member(&relay, "a").await.shared.notes.quota();
+            let now = relay.app.now();
+            quota.windows(now).any(|(it, window)| *it == family && window.seen_at == now)
+        })
+        .await;
+        until("it is stored", async || stored_again(&relay).await.identity.is_some()).await;
+        looking.abort();
+        relay.app.roster.put(stored_again(&relay).await);
+    }
 }
 
 async fn stored_again(relay: &TestRelay) -> relay_store::accounts::StoredAccount {

@@ -113,6 +113,41 @@ async fn a_limit_of_the_token_endpoint_is_heeded_as_it_states() {
 }
 
 #[tokio::test]
+async fn what_judges_the_client_signs_nobody_out() {
+    let (provider, relay) = two().await;
+    let is_refresh = |seen: &SeenRequest| seen.path().ends_with("/v1/oauth/token");
+    let wrong = r#"{"error":"invalid_client","error_description":"unknown client"}"#;
+    provider.answers_when(is_refresh, Answer::status(400).body(wrong));
+    relay.clock.advance(HOUR);
+    assert_eq!(served_by(&relay, &provider, "one").await, "");
+    relay.events_until("token_not_refreshed").await;
+    assert_eq!(member(&relay, "a").await.shared.keeper.signed_out(), None);
+    provider.recovers();
+    relay.clock.advance(Duration::from_secs(2));
+    assert_eq!(served_by(&relay, &provider, "once it is set right").await, "a");
+    assert_eq!(events(&relay, "account_signed_out").await, 0);
+}
+
+#[tokio::test]
+async fn tokens_that_have_ended_when_they_come_are_not_refreshed_at_once() {
+    let (provider, relay) = two().await;
+    provider.sets_lifetime("a", Duration::ZERO);
+    tokio::spawn(upkeep::run(Arc::clone(&relay.app)));
+    relay.clock.advance(HOUR);
+    provider.until_outcomes(RefreshOutcome::Granted, 1).await;
+    until_stored(&relay).await;
+    let keeper = &member(&relay, "a").await.shared.keeper;
+    relay.clock.advance(Duration::from_secs(29));
+    assert_eq!(keeper.due(relay.app.now()), None);
+    assert!(keeper.standing(relay.app.now()).rest().is_some());
+    provider.sets_lifetime("a", HOUR);
+    relay.clock.advance(Duration::from_secs(1));
+    provider.until_outcomes(RefreshOutcome::Granted, 2).await;
+    until_stored(&relay).await;
+    assert_eq!(served_by(&relay, &provider, "by a").await, "a");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_put_back_holds_up_no_refresh() {
     let (provider, relay) = two().await;
     provider.fails_refreshes("a", 503);

@@ -6,15 +6,15 @@ use relay_core::health::RestCause;
 use relay_core::price::{Bill, PriceList};
 use relay_core::protocol::Service;
 use relay_core::secret::Secret;
-use relay_upstream::fault::{Blame, ClientStanding, Refused, judge as judge_refusal};
+use relay_upstream::fault::{
+    Blame, ClientStanding, Refused, is_for_claude_code, judge as judge_refusal,
+};
 use relay_wire::anthropic::{error, meter};
 use serde_json::Value;
 
 use super::ask::{Heard, Question};
 use super::{AccountTest, TestUsage, Verdict, Way};
 
-/// How a provider begins to say that it accepts the sign-in, and not the relay as its client.
-const FOR_CLAUDE_CODE: &str = "this credential is only authorized for use with claude code";
 /// The most of what a provider says that is shown, in characters.
 const SAID_CHARS_MAX: usize = 300;
 
@@ -113,11 +113,6 @@ fn answer_text(body: &[u8]) -> Option<String> {
 fn for_its_own_client(test: AccountTest) -> AccountTest {
     let words = "the sign-in is accepted; the provider serves its own client alone on it";
     AccountTest { verdict: Verdict::Works, fault: Some(words.to_owned()), ..test }
-}
-
-fn is_for_claude_code(message: &str) -> bool {
-    let head = message.get(..FOR_CLAUDE_CODE.len());
-    head.is_some_and(|head| head.eq_ignore_ascii_case(FOR_CLAUDE_CODE))
 }
 
 fn by_cause(cause: RestCause, status: u16) -> (Verdict, String) {

@@ -1,9 +1,10 @@
 //! The two halves of a sign-in, apart from one another.
 
 use relay_core::id::AccountId;
-use relay_testkit::FakeProvider;
+use relay_testkit::{Answer, FakeProvider, SeenRequest};
 use relay_upstream::client::tls_config;
 use relay_upstream::oauth::{Flow, Pkce};
+use serde_json::json;
 
 use super::*;
 
@@ -62,6 +63,34 @@ async fn what_would_keep_an_account_from_being_added_is_told_before() {
     assert!(matches!(no_group, Err(VerbError::NotFound { what: Thing::Group, .. })));
     let keyed = login_begin(store, "main", Flow::Subscription, PKCE()).await;
     assert!(matches!(keyed, Err(VerbError::Invalid(_))), "it has a key");
+}
+
+#[tokio::test]
+async fn whose_a_sign_in_is_is_not_noted_of_one_that_came_after_it() {
+    let Scratch { store, .. } = &Scratch::new().await;
+    let provider = FakeProvider::start().await;
+    add(store, subscription(&provider), &[], NOW).await.expect("an account");
+    let late = json!({"account": {"email": "lena@example.com"}, "organization": {"name": "one"}});
+    let is_profile = |seen: &SeenRequest| seen.path().ends_with("/profile");
+    let late = Answer::status(200).json(&late).delay(Duration::from_millis(300));
+    provider.answers_once_when(is_profile, late);
+    let login = login_begin(store, "main", Flow::Subscription, PKCE()).await.expect("begun");
+    let code = Secret::new(provider.agrees(&login.url(), "lena"));
+    let tls = tls_config();
+    let another = async {
+        while !provider.requests().iter().any(is_profile) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let access = Secret::new("another");
+        let tokens = Tokens { access, refresh: None, expires_at: None, obtained_at: NOW };
+        let credential = Some(Credential::Tokens(tokens));
+        let change = AccountChange { credential, ..AccountChange::default() };
+        change_found(store, AccountId(1), &change, NOW).await.expect("changed");
+    };
+    let (done, ()) = tokio::join!(login_finish(store, &login, &code, &tls, NOW), another);
+    assert_eq!(done.expect("signed in").unidentified, None);
+    let shown = show(store, "main", &ALONE).await.expect("shown");
+    assert_eq!(shown.identity, None, "nobody knows yet who else signed in");
 }
 
 #[tokio::test]
