@@ -9,7 +9,10 @@ use relay_core::account::ClientRule;
 use relay_core::credential::Credential;
 use relay_core::health::RestCause;
 use relay_store::accounts::AccountChange;
-use relay_testkit::{Answer, FakeProvider, RefreshOutcome, SeenRequest, messages_body};
+use relay_testkit::{
+    Answer, FakeProvider, Received, RefreshGate, RefreshOutcome, SeenRequest, messages_body,
+};
+use tokio::task::JoinHandle;
 
 use super::{
     HOUR, MESSAGES, SONNET, as_claude_code, ask, events, member, provider, relay, served_by,
@@ -24,6 +27,15 @@ async fn ended() -> (FakeProvider, TestRelay) {
     let relay = relay(&provider, accounts).await;
     relay.clock.advance(HOUR);
     (provider, relay)
+}
+
+/// A call that waits for a refresh, whose answer the provider holds back.
+async fn held(provider: &FakeProvider, relay: &TestRelay) -> (RefreshGate, JoinHandle<Received>) {
+    let gate = provider.holds_answers();
+    let client = as_claude_code(relay);
+    let waits = tokio::spawn(async move { ask(&client, SONNET, "waits").await });
+    gate.until_held(1).await;
+    (gate, waits)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,10 +144,7 @@ async fn an_account_whose_fresh_tokens_are_refused_rests_and_no_storm_of_refresh
 async fn a_sign_in_during_a_refresh_wins() {
     let (provider, relay) = ended().await;
     tokio::spawn(watch::run(Arc::clone(&relay.app), relay.changes_seen));
-    let gate = provider.holds_answers();
-    let client = as_claude_code(&relay);
-    let waits = tokio::spawn(async move { ask(&client, SONNET, "waits").await });
-    gate.until_held(1).await;
+    let (gate, waits) = held(&provider, &relay).await;
     let again = tokens(&provider.issues("anew", HOUR), relay.app.now());
     let credential = Some(Credential::Tokens(again.clone()));
     let id = relay.account_id("a").await;
@@ -157,10 +166,7 @@ async fn a_refusal_that_comes_after_a_sign_in_does_not_sign_it_out() {
     let (provider, relay) = ended().await;
     tokio::spawn(watch::run(Arc::clone(&relay.app), relay.changes_seen));
     provider.refuses_refreshes("a");
-    let gate = provider.holds_answers();
-    let client = as_claude_code(&relay);
-    let waits = tokio::spawn(async move { ask(&client, SONNET, "waits").await });
-    gate.until_held(1).await;
+    let (gate, waits) = held(&provider, &relay).await;
     let again = tokens(&provider.issues("anew", HOUR), relay.app.now());
     let id = relay.account_id("a").await;
     let change = AccountChange {
@@ -186,10 +192,7 @@ async fn a_refusal_that_comes_after_a_sign_in_does_not_sign_it_out() {
 #[tokio::test]
 async fn edits_of_other_fields_leave_tokens_alone() {
     let (provider, relay) = ended().await;
-    let gate = provider.holds_answers();
-    let client = as_claude_code(&relay);
-    let waits = tokio::spawn(async move { ask(&client, SONNET, "waits").await });
-    gate.until_held(1).await;
+    let (gate, waits) = held(&provider, &relay).await;
     let change = AccountChange {
         note: Some("edited".into()),
         clients: Some(ClientRule::Any),
@@ -210,10 +213,7 @@ async fn edits_of_other_fields_leave_tokens_alone() {
 #[tokio::test]
 async fn a_pair_that_the_disk_does_not_take_serves_and_is_written_as_soon_as_it_does() {
     let (provider, relay) = ended().await;
-    let gate = provider.holds_answers();
-    let client = as_claude_code(&relay);
-    let waits = tokio::spawn(async move { ask(&client, SONNET, "waits").await });
-    gate.until_held(1).await;
+    let (gate, waits) = held(&provider, &relay).await;
     let (credentials, away) =
         (relay.data_dir().credentials(), relay.data_dir().root().join("away"));
     fs::rename(&credentials, &away).expect("moved away");
@@ -247,10 +247,7 @@ async fn nothing_is_sent_while_the_disk_does_not_take_the_intent() {
 async fn a_removed_account_leaves_nothing_on_disk_whatever_its_refresh_gives() {
     let (provider, relay) = ended().await;
     tokio::spawn(watch::run(Arc::clone(&relay.app), relay.changes_seen));
-    let gate = provider.holds_answers();
-    let client = as_claude_code(&relay);
-    let waits = tokio::spawn(async move { ask(&client, SONNET, "waits").await });
-    gate.until_held(1).await;
+    let (gate, waits) = held(&provider, &relay).await;
     let id = relay.account_id("a").await;
     let file = relay.data_dir().credentials().join(id.to_string());
     assert!(file.exists(), "the intent");

@@ -7,15 +7,37 @@ use serde_json::Value;
 
 use super::CRS;
 
-/// Waits until `crs account show main` says something.
+/// Waits until `crs account show main` says something. Each look is a process of its own, which is
+/// pause enough.
 async fn until(relay: &RelayProcess, holds: impl Fn(&Value) -> bool) -> Value {
+    looks(async || {}, relay, holds).await
+}
+
+/// Calls until `crs account show main` says something: the relay knows a new key within a second.
+async fn calls_until(
+    client: &Client,
+    relay: &RelayProcess,
+    holds: impl Fn(&Value) -> bool,
+) -> Value {
+    let call = async || {
+        let body = messages_body("claude-sonnet-4-6", "[[say hello]]").stream(false);
+        client.post("/api/v1/messages", &[], body).await;
+    };
+    looks(call, relay, holds).await
+}
+
+async fn looks(
+    before: impl AsyncFn(),
+    relay: &RelayProcess,
+    holds: impl Fn(&Value) -> bool,
+) -> Value {
     let shown = async {
         loop {
+            before().await;
             let shown = relay.crs(&["account", "show", "main", "--json"], "").await.json();
             if holds(&shown) {
                 return shown;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(15), shown).await.expect("it is said in time")
@@ -30,18 +52,7 @@ async fn a_rest_is_told_in_words_until_it_is_reset() {
     let client = Client::new(relay.base_url()).anthropic(&key);
     let reset = jiff::Timestamp::now().as_second() + 1_800;
     provider.answers_key("upstream-main", Answer::limited("five_hour", reset));
-    let resting = until(&relay, |shown| shown["state"] == "resting");
-    let calling = async {
-        loop {
-            let body = messages_body("claude-sonnet-4-6", "hello").stream(false);
-            client.post("/api/v1/messages", &[], body).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let shown = tokio::select! {
-        shown = resting => shown,
-        () = calling => unreachable!("it calls for ever"),
-    };
+    let shown = calls_until(&client, &relay, |shown| shown["state"] == "resting").await;
     let reason = shown["reason"].as_str().expect("words");
     assert!(reason.starts_with("rests until "), "{reason}");
     assert!(reason.contains(": the provider's limit (429), stated by it"), "{reason}");
@@ -80,17 +91,7 @@ async fn windows_of_a_subscription_are_shown_and_stop_it_at_its_mark() {
     let reset = jiff::Timestamp::now().as_second() + 7_200;
     let answer = Answer::well().unified(12, 34, reset);
     provider.answers_owner("lena", answer);
-    let calling = async {
-        loop {
-            let body = messages_body("claude-sonnet-4-6", "[[say hello]]").stream(false);
-            client.post("/api/v1/messages", &[], body).await;
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    };
-    let shown = tokio::select! {
-        shown = until(&relay, |shown| shown["state"] == "resting") => shown,
-        () = calling => unreachable!("it calls for ever"),
-    };
+    let shown = calls_until(&client, &relay, |shown| shown["state"] == "resting").await;
     let reason = shown["reason"].as_str().expect("words");
     assert!(reason.starts_with("stopped at 12 % of the 5h window until "), "{reason}");
     assert!(reason.ends_with(" (mark 10 %)"), "{reason}");
