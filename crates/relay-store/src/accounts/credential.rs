@@ -38,21 +38,10 @@ pub(crate) struct CredentialState {
 }
 
 impl Store {
-    /// Writes the tokens that a refresh of those of `from_version` gave, and ends a sign-out.
-    /// They get the next version. `false`, and nothing is written, if the account has a credential
-    /// of another version (somebody signed in anew meanwhile) or was removed.
-    pub async fn credential_refreshed(
-        &self,
-        id: AccountId,
-        from_version: i64,
-        tokens: &Tokens,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.write_pair(id, (from_version, from_version), tokens, now).await
-    }
-
-    /// Like [`Store::credential_refreshed`], but takes also the place of older tokens of the same
-    /// sign-in: the database may lack several refreshes, if it was away during them.
+    /// Writes the tokens that a refresh of those of `from_version` gave, and ends a sign-out. They get
+    /// the next version, and take the place of older tokens of the same sign-in too: the database may
+    /// lack several refreshes, if it was away during them. `false`, and nothing is written, if the
+    /// account has newer tokens, was signed in anew meanwhile, or was removed.
     pub async fn adopt_refreshed(
         &self,
         id: AccountId,
@@ -60,8 +49,30 @@ impl Store {
         tokens: &Tokens,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let oldest = first_of_sign_in(from_version);
-        self.write_pair(id, (oldest, from_version), tokens, now).await
+        let mut edit = self.edit().await?;
+        let Some(kind) = kind(&mut edit, id).await? else { return Ok(false) };
+        if !kind.is_oauth() {
+            return Err(StoreError::WrongCredential(kind));
+        }
+        let done = sqlx::query(
+            "update accounts set sealed_secret = $4, secret_tail = $5, credential_version = $6,
+             signed_out_at = null, signed_out_cause = null
+             where id = $1 and credential_version between $2 and $3 and removed_at is null",
+        )
+        .bind(id.0)
+        .bind(first_of_sign_in(from_version))
+        .bind(from_version)
+        .bind(sealed::seal_tokens(&self.vault, id, tokens))
+        .bind(tokens.access.last_four())
+        .bind(from_version + 1)
+        .execute(&mut *edit)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        note(&mut edit, (Subject::Account, Op::Refreshed), id.0, now).await?;
+        edit.commit().await?;
+        Ok(true)
     }
 
     /// Writes that an account has to be signed in again, with the event that tells people; the
@@ -174,40 +185,6 @@ impl Store {
             })
         })
         .collect()
-    }
-
-    /// Writes a pair in place of one of the versions from `oldest` to `newest`.
-    async fn write_pair(
-        &self,
-        id: AccountId,
-        (oldest, newest): (i64, i64),
-        tokens: &Tokens,
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let mut edit = self.edit().await?;
-        let Some(kind) = kind(&mut edit, id).await? else { return Ok(false) };
-        if !kind.is_oauth() {
-            return Err(StoreError::WrongCredential(kind));
-        }
-        let done = sqlx::query(
-            "update accounts set sealed_secret = $4, secret_tail = $5, credential_version = $6,
-             signed_out_at = null, signed_out_cause = null
-             where id = $1 and credential_version between $2 and $3 and removed_at is null",
-        )
-        .bind(id.0)
-        .bind(oldest)
-        .bind(newest)
-        .bind(sealed::seal_tokens(&self.vault, id, tokens))
-        .bind(tokens.access.last_four())
-        .bind(newest + 1)
-        .execute(&mut *edit)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        note(&mut edit, (Subject::Account, Op::Refreshed), id.0, now).await?;
-        edit.commit().await?;
-        Ok(true)
     }
 
     /// Gives an account another credential, within the transaction that edits it: from now on

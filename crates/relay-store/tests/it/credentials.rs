@@ -57,7 +57,7 @@ async fn tokens_read_back_and_stand_nowhere_in_clear() {
     let anna = add(&store, "anna").await;
     assert_eq!(read(&store, anna).await.credential, Credential::Tokens(pair("the first")));
     let setup = Tokens { refresh: None, expires_at: None, ..pair("a setup") };
-    assert!(store.credential_refreshed(anna, 1, &setup, minute(1)).await.expect("written"));
+    assert!(store.adopt_refreshed(anna, 1, &setup, minute(1)).await.expect("written"));
     let found = read(&store, anna).await;
     assert_eq!((found.credential, found.credential_version), (Credential::Tokens(setup), 2));
     assert_eq!(found.secret_tail, "etup");
@@ -78,7 +78,7 @@ async fn a_refresh_gives_the_next_version_and_is_told_as_such() {
     let before = read(&store, anna).await;
     assert!(store.sign_out(anna, 1, REFUSED, START).await.expect("written"));
     let seen = store.latest_change().await.expect("read");
-    assert!(store.credential_refreshed(anna, 1, &pair("the next"), minute(1)).await.expect("yes"));
+    assert!(store.adopt_refreshed(anna, 1, &pair("the next"), minute(1)).await.expect("yes"));
     let mut expected = before;
     expected.credential = Credential::Tokens(pair("the next"));
     expected.credential_version = 2;
@@ -87,8 +87,8 @@ async fn a_refresh_gives_the_next_version_and_is_told_as_such() {
     let told = store.changes_since(seen).await.expect("read");
     assert_eq!(told.iter().map(|it| (it.id, it.op)).collect::<Vec<_>>(), [(anna.0, Op::Refreshed)]);
 
-    assert!(!store.credential_refreshed(anna, 1, &pair("late"), minute(2)).await.expect("no"));
-    assert!(!store.credential_refreshed(AccountId(9), 1, &pair("x"), START).await.expect("no"));
+    assert!(!store.adopt_refreshed(anna, 1, &pair("late"), minute(2)).await.expect("no"));
+    assert!(!store.adopt_refreshed(AccountId(9), 1, &pair("x"), START).await.expect("no"));
     assert_eq!(read(&store, anna).await, expected);
     assert_eq!(store.changes_since(told[0].seq).await.expect("read"), []);
 }
@@ -103,7 +103,6 @@ async fn a_sign_in_during_a_refresh_wins() {
     let after = read(store, anna).await;
     assert!(after.credential_version > version);
 
-    assert!(!store.credential_refreshed(anna, version, &pair("late"), START).await.expect("no"));
     assert!(!store.adopt_refreshed(anna, version, &pair("late"), START).await.expect("no"));
     assert!(!store.sign_out(anna, version, REFUSED, START).await.expect("no"));
     let other = Identity { email: "other@example.org".into(), ..Identity::default() };
@@ -120,7 +119,6 @@ async fn a_sign_in_during_a_refresh_wins() {
 async fn a_database_that_was_away_takes_the_last_of_several_refreshes() {
     let Scratch { store, dir: _dir } = Scratch::new().await;
     let anna = add(&store, "anna").await;
-    assert!(!store.credential_refreshed(anna, 4, &pair("the fourth"), START).await.expect("no"));
     assert!(store.adopt_refreshed(anna, 4, &pair("the fourth"), START).await.expect("written"));
     let found = read(&store, anna).await;
     assert_eq!(found.credential, Credential::Tokens(pair("the fourth")));
@@ -221,7 +219,7 @@ async fn what_a_kind_does_not_sign_in_by_is_refused() {
         };
         check(store.change_account(id, &change, START).await);
     }
-    check(store.credential_refreshed(bert, 1, &pair("x"), START).await);
+    check(store.adopt_refreshed(bert, 1, &pair("x"), START).await);
     let (kind, url) = (AccountKind::ClaudeApi, "http://127.0.0.1:1");
     let carl = NewAccount::signed_in("carl", kind, url, tokens);
     check(store.add_account(&carl, START).await.map(|_| true));
@@ -260,7 +258,7 @@ async fn edits_during_refreshes_are_not_lost() {
     async fn refresh(store: Store, id: AccountId) {
         for version in 1..=30 {
             let tokens = pair(&format!("number {version}"));
-            let written = store.credential_refreshed(id, version, &tokens, START).await;
+            let written = store.adopt_refreshed(id, version, &tokens, START).await;
             assert!(written.expect("written"), "{version}");
             assert!(store.sign_out(id, version + 1, REFUSED, START).await.expect("written"));
             store.save_account_notes(&[(id, version.to_string())], START).await.expect("saved");
@@ -324,7 +322,7 @@ async fn a_removed_account_keeps_nothing_that_signs_in_or_says_whose_it_was() {
         .await;
     assert_eq!(store.setting("left").await.expect("read").as_deref(), Some(""));
     assert_eq!(store.account_notes().await.expect("read"), []);
-    assert!(!store.credential_refreshed(anna, 1, &pair("late"), START).await.expect("no"));
+    assert!(!store.adopt_refreshed(anna, 1, &pair("late"), START).await.expect("no"));
     assert!(!store.adopt_refreshed(anna, 1, &pair("late"), START).await.expect("no"));
     assert!(!store.sign_out(anna, 1, REFUSED, START).await.expect("no"));
     assert!(!store.set_identity(anna, 1, &Identity::default(), START).await.expect("no"));

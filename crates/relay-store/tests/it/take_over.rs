@@ -53,7 +53,7 @@ async fn a_pair_that_the_database_has_is_not_written_again() {
     let (store, log) = (&scratch.store, open(&scratch));
     let anna = add(store, "anna").await;
     log.finish(anna, 1, &pair("the next")).expect("noted");
-    assert!(store.credential_refreshed(anna, 1, &pair("the next"), START).await.expect("yes"));
+    assert!(store.adopt_refreshed(anna, 1, &pair("the next"), START).await.expect("yes"));
     let before = read(store, anna).await;
     assert_eq!(take_over(store, &log).await, []);
     assert!(is_clear(&log));
