@@ -29,6 +29,7 @@ pub mod server;
 pub mod service;
 pub mod shutdown;
 pub mod telemetry;
+pub mod text;
 pub mod tokens;
 pub mod upkeep;
 pub mod verbs;
