@@ -3,7 +3,7 @@ SHELL := /bin/bash
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-rust test-clients check bench fmt
+.PHONY: help run demo test test-rust test-clients check bench fmt test-packages
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -14,7 +14,8 @@ run: ## build everything (release) and start the relay
 	@echo "building (some minutes the first time) ..." && cargo run --release --locked --bin crs -- serve $(ARGS)
 
 demo: ## a relay with a simulated provider and sample data, to look at
-	@echo 'make demo arrives with its own issue: there is no demo yet. make run starts the relay itself.' >&2; exit 1
+	@scripts/setup.sh build
+	@echo "building (some minutes the first time) ..." && cargo run --release --locked --bin crs -- demo $(ARGS)
 
 test: ## all tests: Rust, examples in the documentation, real clients
 	@scripts/setup.sh test
@@ -27,6 +28,9 @@ test-rust: ## the Rust tests alone
 test-clients: ## the real clients alone
 	@scripts/setup.sh test
 	@scripts/test.sh clients $(ARGS)
+
+test-packages: ## the image and the installer, tried by hand in an empty Debian (takes root)
+	@scripts/setup.sh packages; scripts/test-packages.sh $(ARGS)
 
 check: ## format, lints, documentation, dependencies, sizes
 	@scripts/setup.sh check

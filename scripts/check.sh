@@ -24,6 +24,16 @@ sizes_and_texts() {
     "$TOOLS/venv/bin/python" scripts/check_sources.py
 }
 
+alerts() { # read by Prometheus' own tool, and tried out
+    local tool
+    tool=$(find_promtool) || return 1
+    (cd deploy/prometheus && "$tool" check rules crs.rules.yml && "$tool" test rules crs.rules.test.yml)
+}
+
+watched_metrics() {
+    "$TOOLS/venv/bin/python" scripts/check_metrics.py "$(find_promtool)"
+}
+
 notes() { # what is worth a look but fails nothing
     "$TOOLS/venv/bin/python" scripts/check_sources.py | sed -n 's/^note: /      note: /p'
 }
@@ -31,6 +41,8 @@ notes() { # what is worth a look but fails nothing
 step "format (cargo fmt)" cargo fmt --all --check -- --color never
 step "sizes of files, forbidden texts, snapshots" sizes_and_texts
 notes || true
+step "alerts and their tests (promtool)" alerts
+step "dashboard and alerts ask for metrics that exist" watched_metrics
 step "spelling (typos)" "$TOOLS/bin/typos" --config .config/typos.toml
 step "dependencies: licences, duplicates, sources (cargo deny)" \
     "$TOOLS/bin/cargo-deny" --locked --log-level error check bans licenses sources

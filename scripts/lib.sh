@@ -9,6 +9,11 @@ case "$TARGET" in
 esac
 TOOLS=${CRS_TOOLS_DIR:-$TARGET/tools}
 
+find_promtool() { # unpacked here, or installed by somebody
+    local unpacked=$TOOLS/prometheus/usr/bin/promtool
+    if [ -x "$unpacked" ]; then printf '%s\n' "$unpacked"; else command -v promtool; fi
+}
+
 say() { printf '%s\n' "$*" >&2; }
 
 die() { # die LINE...

@@ -3,9 +3,12 @@
 #
 #   scripts/setup.sh build    a C compiler (the crates that build C need one), cargo
 #   scripts/setup.sh check    build, the Rust tools in a Python environment of their own, and the
-#                             proxies that the Rust tests go through (tinyproxy, microsocks)
+#                             proxies that the Rust tests go through (tinyproxy, microsocks), and
+#                             what reads the alerts of deploy/prometheus (promtool)
 #   scripts/setup.sh test     check, and the real clients that the tests drive
-#   scripts/setup.sh bench    test, what figures are compared with (nginx), and a source of load (wrk)
+#   scripts/setup.sh bench    test, what figures are compared with (nginx), and what counts instructions
+#                             (valgrind, and the runner of the benchmarks)
+#   scripts/setup.sh packages build, and what the packages are tried with (debootstrap, shellcheck)
 #
 # Nothing is installed into the system except Debian packages, and those only through apt-get.
 # What cannot be had is said in words, with what it costs, and the run stops there.
@@ -15,13 +18,13 @@ cd "$(dirname "$0")/.."
 
 level=${1:-build}
 case "$level" in
-build | check | test | bench) ;;
-*) die "usage: scripts/setup.sh build|check|test|bench" ;;
+build | check | test | bench | packages) ;;
+*) die "usage: scripts/setup.sh build|check|test|bench|packages" ;;
 esac
 
 wants() { # wants LEVEL: is this level part of what was asked for?
     case "$1:$level" in
-    build:* | check:check | check:test | check:bench | test:test | test:bench | bench:bench) ;;
+    build:* | check:check | check:test | check:bench | test:test | test:bench | bench:bench | packages:packages) ;;
     *) return 1 ;;
     esac
 }
@@ -136,6 +139,19 @@ install_proxies() { # unpacked, not installed: the packages would start servers 
     rm -rf "$TOOLS/proxies" && mv "$unpacked" "$TOOLS/proxies"
 }
 
+# --- what reads the alerts and the dashboard ---------------------------------------------------------------------
+install_promtool() { # unpacked, not installed: the package would start a server on port 9090
+    say "unpacking promtool into $TOOLS/prometheus"
+    local unpacked="$TOOLS/prometheus.new"
+    unpack_packages "$unpacked" prometheus && "$unpacked/usr/bin/promtool" --version >/dev/null ||
+        die "promtool cannot be had here (it takes apt-get)" \
+            "without it: make check cannot read the alerts of deploy/prometheus" \
+            "install it by hand so that it is on the PATH, then run this again"
+    # The server itself is large and not needed.
+    rm -rf "$unpacked"/*.deb "$unpacked/usr/bin/prometheus" "$unpacked/usr/share"
+    rm -rf "$TOOLS/prometheus" && mv "$unpacked" "$TOOLS/prometheus"
+}
+
 # --- the real clients --------------------------------------------------------------------------------------------
 install_clients() {
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
@@ -159,6 +175,26 @@ install_nginx() { # unpacked, not installed: the package would start a server on
     "$unpacked/usr/sbin/nginx" -v ||
         die "the unpacked nginx does not run" "without it: make bench has nothing to compare with"
     rm -rf "$TOOLS/nginx" && mv "$unpacked" "$TOOLS/nginx"
+}
+
+# The runner must be of the very version of the crate that the benchmarks are written with.
+install_runner() {
+    local version
+    version=$(sed -n '/^name = "gungraun-runner"$/{n;s/version = "\(.*\)"/\1/p;}' Cargo.lock)
+    ! tool_works gungraun-runner "$version" || return 0
+    say "building gungraun-runner $version, which counts instructions (some minutes, once)"
+    CARGO_TARGET_DIR="$TOOLS/build" cargo install --quiet --locked --root "$TOOLS" --version "$version" gungraun-runner ||
+        die "gungraun-runner $version cannot be built" "without it: make bench cannot count instructions"
+}
+
+# --- what the packages are tried with ----------------------------------------------------------------------------
+install_packaging() {
+    say "unpacking debootstrap and shellcheck into $TOOLS/packaging"
+    local unpacked="$TOOLS/packaging.new"
+    unpack_packages "$unpacked" debootstrap shellcheck ||
+        die "debootstrap and shellcheck cannot be had here (it takes apt-get)" \
+            "without them: make test-packages does not run"
+    rm -rf "$TOOLS/packaging" && mv "$unpacked" "$TOOLS/packaging"
 }
 
 # --- what is asked for -------------------------------------------------------------------------------------------
@@ -185,6 +221,7 @@ if wants check; then
         stamp tools "${of_tools[@]}"
     fi
     have_proxies || install_proxies
+    find_promtool >/dev/null || install_promtool
 fi
 if wants test; then
     of_clients=(scripts/setup.sh tests/clients/requirements.txt tests/clients/package-lock.json)
@@ -196,5 +233,9 @@ if wants test; then
 fi
 if wants bench; then
     [ -x "$TOOLS/nginx/usr/sbin/nginx" ] || install_nginx
-    command -v wrk >/dev/null || need_packages "make bench has no source of load" wrk
+    command -v valgrind >/dev/null || need_packages "make bench cannot count instructions" valgrind
+    install_runner
+fi
+if wants packages; then
+    [ -x "$TOOLS/packaging/usr/bin/shellcheck" ] || install_packaging
 fi

@@ -7,6 +7,7 @@
 
 mod disk;
 mod line;
+mod look;
 mod reader;
 mod recovery;
 mod sync;
@@ -31,6 +32,7 @@ use self::sync::{SyncState, Syncer};
 use self::writer::Writer;
 
 pub use self::line::LINE_BYTES_MAX;
+pub use self::look::{Lines, Look, WriterIs, look};
 pub use self::recovery::Recovery;
 pub use self::tail::Tail;
 

@@ -8,6 +8,7 @@ mod account_notes;
 pub mod accounts;
 pub mod admins;
 pub mod changes;
+pub mod checkup;
 mod columns;
 pub mod credential_log;
 pub mod data_dir;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use memchr::memmem;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -14,17 +13,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
+use self::canned::Canned;
+use self::failing::{Failing, Failures};
 use crate::answer::Answer;
-use crate::anthropic::ask::Ask;
-use crate::anthropic::events::{self, FrameKind};
-use crate::anthropic::reply::Reply;
 use crate::directive;
-use crate::http1::{BodyEnd, Inbound, LAST_CHUNK, write_chunk};
-use crate::message::messages_body;
+use crate::http1::{BodyEnd, Inbound};
 use crate::plan::Plan;
 
-/// Characters of the unary answer, which make a body of about a kilobyte.
-const UNARY_CHARS: usize = 380;
+mod canned;
+mod failing;
+
 /// Deltas of a stream that asks for no pace.
 const DELTAS: usize = 20;
 
@@ -32,7 +30,10 @@ const DELTAS: usize = 20;
 ///
 /// A POST is answered with a unary message of about 1 KB, or with a stream if the body says
 /// `"stream":true`: 20 deltas at once, or what `[[paced COUNT MS]]` asks for. Nothing is checked.
-/// `GET /__served` tells the counts.
+/// The text of a paced delta is `@` and the nanoseconds of the monotonic clock at its sending, in
+/// twenty digits, so that whoever reads it on the same machine knows how long it took.
+/// `GET /__served` tells the counts; `POST /__failing` with `KEY=STATUS`, `KEY=reset` or
+/// `KEY=well` tells how requests with that `x-api-key` are answered from then on.
 #[derive(Debug)]
 pub struct FastProvider {
     port: u16,
@@ -43,21 +44,11 @@ pub struct FastProvider {
 #[derive(Debug)]
 struct State {
     canned: Canned,
+    failures: Failures,
     served: AtomicU64,
     cancelled: AtomicU64,
     in_flight: AtomicU64,
     max_in_flight: AtomicU64,
-}
-
-/// Answers, ready for the wire.
-#[derive(Debug)]
-struct Canned {
-    unary: Bytes,
-    /// Head and events up to the first delta.
-    stream_start: Bytes,
-    stream_delta: Bytes,
-    /// Events after the last delta, and the end of the body.
-    stream_end: Bytes,
 }
 
 impl FastProvider {
@@ -67,6 +58,7 @@ impl FastProvider {
         let port = listener.local_addr()?.port();
         let state = Arc::new(State {
             canned: Canned::new(),
+            failures: Failures::default(),
             served: AtomicU64::new(0),
             cancelled: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
@@ -98,42 +90,6 @@ impl Drop for FastProvider {
     }
 }
 
-impl Canned {
-    fn new() -> Self {
-        let ask = |text: &str, stream| {
-            let body = messages_body("claude-sonnet-4-6", text).stream(stream).bytes();
-            Ask::read(&body).expect("the kit's own request is sound")
-        };
-        let plan =
-            Plan::new(&Answer::well(), Some(&ask(&format!("[[long {UNARY_CHARS}]]"), false)), 1);
-        let unary = [plan.head, plan.body].concat().into();
-
-        let ask = ask("[[paced 1 0]]", true);
-        let head = Plan::new(&Answer::well(), Some(&ask), 1).head;
-        let frames = events::frames(&Reply::to(&ask, 1, None));
-        let delta = frames.iter().position(|frame| frame.kind == FrameKind::Delta);
-        let delta = delta.expect("the answer has a delta");
-        let chunks = |range: &[events::Frame]| {
-            let mut wire = Vec::new();
-            for frame in range {
-                write_chunk(&frame.bytes, &mut wire);
-            }
-            wire
-        };
-        Self {
-            unary,
-            stream_start: [head.to_vec(), chunks(&frames[..delta])].concat().into(),
-            stream_delta: chunks(&frames[delta..=delta]).into(),
-            stream_end: [chunks(&frames[delta + 1..]), LAST_CHUNK.to_vec()].concat().into(),
-        }
-    }
-
-    /// A stream of so many deltas in one piece.
-    fn whole_stream(&self, deltas: usize) -> Vec<u8> {
-        [&self.stream_start[..], &self.stream_delta.repeat(deltas), &self.stream_end].concat()
-    }
-}
-
 async fn accept(listener: TcpListener, state: Arc<State>) {
     let mut connections = JoinSet::new();
     loop {
@@ -159,6 +115,18 @@ async fn serve(mut socket: TcpStream, state: &State) -> io::Result<()> {
         if head.start.starts_with("GET ") {
             writer.write_all(&state.counts()).await?;
             continue;
+        }
+        if head.start.starts_with("POST /__failing ") {
+            writer.write_all(&state.told(&body)).await?;
+            continue;
+        }
+        match state.failures.of(&head.headers) {
+            None => {}
+            Some(Failing::Refused(answer)) => {
+                writer.write_all(&answer).await?;
+                continue;
+            }
+            Some(Failing::Reset) => return Ok(()),
         }
         let wanted = Wanted::read(&body);
         drop((head, body));
@@ -222,11 +190,12 @@ async fn send_paced(
 ) -> io::Result<()> {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut delta = canned.delta.clone();
     ticks.tick().await;
     writer.write_all(&canned.stream_start).await?;
     for _ in 0..deltas {
         ticks.tick().await;
-        writer.write_all(&canned.stream_delta).await?;
+        writer.write_all(delta.sent_now()).await?;
     }
     writer.write_all(&canned.stream_end).await
 }
@@ -244,10 +213,21 @@ impl State {
             "served": load(&self.served), "cancelled": load(&self.cancelled),
             "in_flight": load(&self.in_flight), "max_in_flight": load(&self.max_in_flight),
         });
-        let answer = Answer::status(200).json(&body);
-        let plan = Plan::new(&answer, None, 0);
-        [plan.head, plan.body].concat()
+        plain(&Answer::status(200).json(&body))
     }
+
+    /// Takes an order to fail in, and answers it.
+    fn told(&self, order: &[u8]) -> Vec<u8> {
+        let understood = self.failures.take(order).is_some();
+        let status = if understood { 200 } else { 400 };
+        plain(&Answer::status(status).json(&json!({"understood": understood})))
+    }
+}
+
+/// An answer to whoever steers the provider.
+fn plain(answer: &Answer) -> Vec<u8> {
+    let plan = Plan::new(answer, None, 0);
+    [plan.head, plan.body].concat()
 }
 
 /// A request that is being answered.

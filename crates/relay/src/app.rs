@@ -25,6 +25,7 @@ use crate::config::Settings;
 use crate::day::Calendar;
 use crate::ingress::Counting;
 use crate::keyring::Keyring;
+use crate::metrics::Metrics;
 use crate::models::Catalogue;
 use crate::open_calls::OpenCalls;
 use crate::outbox::Outbox;
@@ -74,6 +75,8 @@ pub struct App {
     pub refusals: Refusals,
     /// Events on their way to the database.
     pub outbox: Outbox,
+    /// What is counted for a system that watches.
+    pub metrics: Arc<Metrics>,
     /// Whether the database keeps up.
     pub bookkeeping: Bookkeeping,
     /// Whether and how the program is stopping.

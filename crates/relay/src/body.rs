@@ -68,6 +68,11 @@ impl BodyMemory {
         (self.grains as usize).saturating_sub(self.free.available_permits()) * GRAIN
     }
 
+    /// How many bytes there are in all.
+    pub fn limit(&self) -> usize {
+        self.grains as usize * GRAIN
+    }
+
     /// Takes room for `bytes`, waiting for others to leave if need be. A single body never asks
     /// for more than there is.
     async fn take(&self, bytes: usize) -> Result<Room, Busy> {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,7 +10,7 @@ use relay_core::clock::Clock;
 use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome};
 use relay_store::journal::{Entry, Journal, Position, Tail};
 use relay_store::pool::Store;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Records that are written in one transaction.
 pub const BATCH_MAX: usize = 500;
@@ -31,6 +31,16 @@ pub const UNWRITTEN_MAX: usize = 10_000;
 pub struct Bookkeeping {
     behind: Arc<AtomicBool>,
     unwritten: Arc<Mutex<VecDeque<CallRecord>>>,
+    lost: Arc<AtomicU64>,
+    progress: Arc<Mutex<Progress>>,
+}
+
+/// How far the database has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    consumed: Position,
+    /// Since when there is something that it does not have.
+    since: Option<Instant>,
 }
 
 impl Bookkeeping {
@@ -53,9 +63,38 @@ impl Bookkeeping {
             tracing::error!(%error, call = %record.call, "a record waits in memory");
             unwritten.push_back(record);
         } else {
+            self.lost.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, call = %record.call, "a record was lost");
         }
         None
+    }
+
+    /// How many records wait in memory for room in the journal, and how many were lost.
+    pub fn without_journal(&self) -> (usize, u64) {
+        (self.unwritten.lock().len(), self.lost.load(Ordering::Relaxed))
+    }
+
+    /// How far the database has come in the journal, and for how long it has lacked something.
+    pub fn progress(&self) -> (Position, Duration) {
+        let Progress { consumed, since } = *self.progress.lock();
+        (consumed, since.map_or(Duration::ZERO, |since| since.elapsed()))
+    }
+
+    fn lacks(&self) {
+        self.progress.lock().since.get_or_insert_with(Instant::now);
+    }
+
+    fn consumed(&self, upto: Position) {
+        self.progress.lock().consumed = upto;
+    }
+
+    /// What the database lacks came after `moment`: under load it never has all.
+    fn had_all_at(&self, moment: Instant) {
+        self.progress.lock().since = Some(moment);
+    }
+
+    fn has_all(&self, upto: Position) {
+        *self.progress.lock() = Progress { consumed: upto, since: None };
     }
 
     /// Writes what waited for room, as far as there is some.
@@ -84,6 +123,7 @@ impl Bookkeeper {
     /// Begins where the database has come to.
     pub fn new(journal: Journal, store: Store, from: Position, state: Bookkeeping) -> Self {
         let tail = journal.tail(from);
+        state.consumed(from);
         Self { journal, store, tail, state }
     }
 
@@ -91,6 +131,7 @@ impl Bookkeeper {
     pub async fn run(mut self) {
         loop {
             if timeout(LOOK_FOR_ROOM_EVERY, self.tail.wait_for_more()).await.is_ok() {
+                self.state.lacks();
                 sleep(COLLECT).await;
                 self.write_all().await;
             }
@@ -112,8 +153,11 @@ impl Bookkeeper {
     /// Writes what the journal holds now, however long the database takes.
     pub async fn write_all(&mut self) {
         loop {
+            let read_at = Instant::now();
             let records = match self.tail.next_settled(BATCH_MAX) {
-                Ok(records) if records.is_empty() => return,
+                Ok(records) if records.is_empty() => {
+                    return self.state.has_all(self.tail.position());
+                }
                 Ok(records) => records,
                 Err(error) => {
                     tracing::error!(%error, "the journal cannot be read; trying again");
@@ -123,6 +167,9 @@ impl Bookkeeper {
             };
             let upto = self.tail.position();
             self.write(&records, upto).await;
+            if records.len() < BATCH_MAX {
+                self.state.had_all_at(read_at);
+            }
             self.release(upto).await;
         }
     }
@@ -151,6 +198,7 @@ impl Bookkeeper {
             pause = (pause * 2).min(longest);
             self.make_room();
         }
+        self.state.consumed(upto);
         if self.state.behind.swap(false, Ordering::Relaxed) {
             tracing::info!("the database takes records again");
         }

@@ -3,6 +3,8 @@
 mod account;
 mod admin;
 mod context;
+mod demo;
+mod doctor;
 mod group;
 mod health;
 mod key;
@@ -24,12 +26,13 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::context::Context;
+use crate::text::{self, Language, tr};
 
 /// Wrong use of the program.
 const MISUSED: u8 = 2;
 
 /// Where help shows the flags of every command.
-const EVERYWHERE: &str = "Everywhere";
+pub(crate) const EVERYWHERE: &str = "Everywhere";
 
 /// A self-hosted relay: your AI accounts behind one address, and a key for each of your people.
 #[derive(Debug, Parser)]
@@ -50,15 +53,17 @@ struct Global {
     /// Print one JSON value instead of text
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
-    /// Language of texts: en
-    #[arg(long, global = true, help_heading = EVERYWHERE, value_parser = later::language)]
-    lang: Option<String>,
+    /// Language of texts: en or zh [default: CRS_LANG, else that of the environment]
+    #[arg(long, global = true, value_name = "LANG", help_heading = EVERYWHERE, value_parser = language)]
+    lang: Option<Language>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the relay
     Serve(serve::Serve),
+    /// A relay with a simulated provider and sample data, to look at
+    Demo(demo::Demo),
     /// Upstream accounts
     #[command(subcommand, arg_required_else_help = true)]
     Account(account::AccountCommand),
@@ -80,6 +85,8 @@ enum Command {
     Top(top::Top),
     /// Ask the running relay whether it is well
     Health,
+    /// Say what is wrong, and what to do
+    Doctor(doctor::Doctor),
 }
 
 /// The program was used in a way that it does not understand.
@@ -87,33 +94,67 @@ enum Command {
 #[error("{0}")]
 struct Misuse(String);
 
+/// Every command there is, with its texts in a language.
+pub(crate) fn commands(language: Language) -> clap::Command {
+    text::localised(later::add_to(Cli::command()), language)
+}
+
+/// Reads the language of texts. It has been obeyed before: see [`Language::of_arguments`].
+fn language(text: &str) -> Result<Language, String> {
+    Language::from_name(text).ok_or_else(|| "the languages are en and zh".to_owned())
+}
+
 /// Runs one command and tells how the process ends: 0 done, 1 refused or failed, 2 wrong use.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let mut command = later::add_to(Cli::command());
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let asked = if doctor::is_read_by_a_program(&arguments) {
+        Some(Language::English)
+    } else {
+        Language::of_arguments(&arguments)
+    };
+    text::speak(asked.unwrap_or_else(|| Language::of_environment(|name| std::env::var(name).ok())));
+    let mut command = commands(text::spoken());
     let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
         later::refuse(&mut command, &matches)?;
         Cli::from_arg_matches(&matches)
     });
     let done = match parsed {
         Ok(Cli { command: Some(command), global }) => dispatch(command, &global).await,
-        Ok(Cli { command: None, .. }) => terminal::write(&command.render_help().to_string()),
+        Ok(Cli { command: None, .. }) => {
+            terminal::write(&text::framed(&command.render_help().to_string(), text::spoken()))
+        }
         Err(error) => {
-            // Nothing is left to complain to if this fails.
-            let _ = error.print();
+            complain(&error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(MISUSED));
         }
     };
     done.unwrap_or_else(|error| {
-        let _ = writeln!(std::io::stderr().lock(), "error: {error:#}");
+        let why = text::chain(&error, text::spoken());
+        let _ = writeln!(std::io::stderr().lock(), "{}", tr!("error: {why}", why));
         if error.is::<Misuse>() { ExitCode::from(MISUSED) } else { ExitCode::FAILURE }
     })
+}
+
+/// Prints what clap has to say: what is wrong, or help.
+fn complain(error: &clap::Error) {
+    let language = text::spoken();
+    // Nothing is left to complain to if one of these fails.
+    let _ = if language == Language::English {
+        error.print()
+    } else if error.use_stderr() {
+        write!(std::io::stderr().lock(), "{}", text::complaint(error, language))
+    } else {
+        write!(std::io::stdout().lock(), "{}", text::complaint(error, language))
+    };
 }
 
 async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve.run(global).await,
+        Command::Demo(demo) => demo.run(global).await,
         Command::Top(top) => top.run(global).await,
         Command::Health => health::run(global).await,
+        Command::Doctor(doctor) => doctor.run(global).await,
         Command::Account(account) => account.run(&Context::open(global).await?).await,
         Command::Group(group) => group.run(&Context::open(global).await?).await,
         Command::Key(key) => key.run(&Context::open(global).await?).await,

@@ -2,7 +2,7 @@
 //!
 //! A load gives checked values, or every mistake at once.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub struct Settings {
     pub time_zone: jiff::tz::TimeZone,
     /// Whose word about the client's address is taken.
     pub trusted_proxies: TrustedProxies,
+    /// Where metrics are read from; `None` is nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// Logging.
     pub log: LogSettings,
     /// Bounds of calls.
@@ -158,6 +160,7 @@ impl Settings {
             api_key_prefix: read.value("API_KEY_PREFIX", parse::key_prefix, "cr_".into()),
             time_zone,
             trusted_proxies: read.trusted_proxies(),
+            metrics_listen: read.optional("METRICS_LISTEN", parse::socket),
             log,
             calls,
             unknown_price: read.value(

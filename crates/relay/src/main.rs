@@ -1,9 +1,13 @@
 //! The program `crs`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long the threads that may block have to end.
+const LAST_THREADS_WITHIN: Duration = Duration::from_millis(250);
 
 fn main() -> ExitCode {
     rustls::crypto::aws_lc_rs::default_provider()
@@ -13,5 +17,8 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .expect("the operating system gives threads and a poller");
-    runtime.block_on(relay::cli::run(std::env::args_os()))
+    let code = runtime.block_on(relay::cli::run(std::env::args_os()));
+    // A look-up of a name may be under way on a thread of its own; nobody waits for it any more.
+    runtime.shutdown_timeout(LAST_THREADS_WITHIN);
+    code
 }

@@ -132,6 +132,15 @@ impl OpenCalls {
         self.0.lock().insert(call.id, Arc::clone(&record));
         OpenCall { record, among: self.clone() }
     }
+
+    /// How many are in each phase.
+    pub fn by_phase(&self) -> [(Phase, usize); 3] {
+        let mut counts = [Phase::Waiting, Phase::Asking, Phase::Streaming].map(|it| (it, 0));
+        for record in self.0.lock().values() {
+            counts[Phase::of(record.phase.load(Ordering::Relaxed)) as usize].1 += 1;
+        }
+        counts
+    }
 }
 
 impl OpenCall {

@@ -63,6 +63,7 @@ pub struct Refusals {
 #[derive(Debug, Default)]
 struct Kept {
     counts: BTreeMap<Counter, u64>,
+    totals: BTreeMap<&'static str, u64>,
     latest: VecDeque<Refused>,
     second: i64,
     logged: u32,
@@ -83,6 +84,7 @@ impl Refusals {
         let hour = Timestamp::from_millis(refused.at.as_millis().div_euclid(3_600_000) * 3_600_000);
         let mut kept = self.kept.lock();
         *kept.counts.entry((hour, refused.key.unwrap_or(NO_KEY), refused.reason)).or_default() += 1;
+        *kept.totals.entry(refused.reason).or_default() += 1;
         let noted = if refused.key.is_some() { Noted::Aloud } else { kept.stranger(refused.at) };
         if kept.latest.len() == LATEST_MAX {
             kept.latest.pop_front();
@@ -102,6 +104,11 @@ impl Refusals {
         for (counter, calls) in counts.0 {
             *kept.counts.entry(counter).or_default() += calls;
         }
+    }
+
+    /// How many there were since the start, by reason.
+    pub fn totals(&self) -> BTreeMap<&'static str, u64> {
+        self.kept.lock().totals.clone()
     }
 
     /// The last hundred, oldest first.

@@ -1,5 +1,7 @@
 //! `crs serve`: brings everything up in order, serves, and takes it down in order.
 
+mod open;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,13 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
-use relay_core::clock::{Clock, SystemClock, Timestamp};
+use relay_core::clock::{Clock, Timestamp};
+use relay_core::secret::Secret;
 use relay_store::credential_log::CredentialLog;
-use relay_store::data_dir::{DataDir, DirLock};
+use relay_store::data_dir::DataDir;
 use relay_store::journal::{Journal, JournalOptions, Position, Recovery, Tail};
 use relay_store::pins::Pins;
 use relay_store::pool::Store;
-use relay_store::vault::{KeyHasher, KeyOrigin, MasterKey};
+use relay_store::vault::KeyHasher;
 use relay_upstream::client::tls_config;
 use relay_upstream::oauth::ANSWER_WITHIN;
 use tokio::net::TcpListener;
@@ -28,11 +31,14 @@ use crate::bookkeeping::{Bookkeeper, Bookkeeping, settle_after_crash};
 use crate::config::{Loaded, Settings};
 use crate::day::Calendar;
 use crate::keyring::Keyring;
+use crate::metrics::Metrics;
 use crate::outbox::{OutboxWriter, outbox};
 use crate::roster::Roster;
 use crate::shutdown::{Shutdown, Stage};
-use crate::verbs::admin::{FirstAdmin, PasswordOrigin, ensure_first_admin};
-use crate::{live, prices, server, telemetry, tokens, upkeep, watch};
+use crate::text::tr;
+use crate::{live, prices, server, tokens, upkeep, watch};
+
+pub use self::open::{News, Opened, open};
 
 /// Conversations whose account is remembered.
 const PINS_MAX: usize = 100_000;
@@ -46,29 +52,18 @@ const LAST_PINS_WITHIN: Duration = Duration::from_secs(3);
 const UNFINISHED_WITHIN: Duration = ANSWER_WITHIN.saturating_add(Duration::from_secs(5));
 /// How long the database may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+/// A shorter grace says that something else ends the process soon, as a container engine does.
+const GRACE_WITHOUT_HASTE: Duration = Duration::from_secs(30);
+/// How much longer than a short grace the whole stop may take. What is cut then, the next start
+/// makes up for: records are in the journal, a refresh has its intent on disk.
+const LAST_STEPS_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// Serves until a signal, and returns when everything is settled.
 pub async fn run(loaded: Loaded) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let Loaded { settings, warnings } = loaded;
-    let dir = DataDir::create(&settings.data_dir)?;
-    let mut lock: DirLock = dir.lock()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let store = open_store(&settings, &dir, clock.as_ref()).await?;
-    lock.sign();
-    let _logs = telemetry::start(&settings.log, &dir.logs()).context("cannot write logs")?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    if dir.is_open_to_others().unwrap_or(false) {
-        tracing::warn!(dir = %dir.root().display(), "others may look into the data directory");
-    }
-    first_admin(&settings, &dir, &store, clock.as_ref()).await?;
-
-    let listener = server::listen(SocketAddr::new(settings.host, settings.port))
-        .with_context(|| format!("cannot listen on {}:{}", settings.host, settings.port))?;
-    let started = start(settings, &dir, store, clock).await?;
-    serve(started, listener, &dir, begun).await
+    let opened = open(loaded, tell).await?;
+    let listener = opened.listen(opened.settings.port)?;
+    opened.serve(listener, begun, |_, address| announce(address)).await
 }
 
 /// What stands before the first call.
@@ -81,45 +76,6 @@ pub struct Started {
     pub outbox: OutboxWriter,
     /// The last change that was taken over.
     pub changes_seen: i64,
-}
-
-async fn open_store(
-    settings: &Settings,
-    dir: &DataDir,
-    clock: &dyn Clock,
-) -> anyhow::Result<Store> {
-    let exists = dir.database().exists();
-    let (master, origin) = MasterKey::load(dir, settings.encryption_key.as_ref(), exists)?;
-    let store = Store::open(&dir.database(), &master, clock.now()).await?;
-    if origin == KeyOrigin::Generated {
-        say(&format!("made a master key: {} (keep a copy of it)", dir.master_key().display()));
-    }
-    Ok(store)
-}
-
-/// The password of the first administrator goes to the console alone, never to a log.
-async fn first_admin(
-    settings: &Settings,
-    dir: &DataDir,
-    store: &Store,
-    clock: &dyn Clock,
-) -> anyhow::Result<()> {
-    let (username, password) = (settings.admin_username.clone(), settings.admin_password.clone());
-    let given = username.is_some() || password.is_some();
-    match ensure_first_admin(store, dir, username, password, clock.now()).await? {
-        FirstAdmin::Created { username, password, origin } => {
-            let shown = match origin {
-                PasswordOrigin::Given => "as given",
-                PasswordOrigin::Generated | PasswordOrigin::InitFile => password.expose(),
-            };
-            say(&format!("administrator: {username}\npassword: {shown}"));
-        }
-        FirstAdmin::Existing if given => {
-            tracing::warn!("ADMIN_USERNAME and ADMIN_PASSWORD count at the first start only");
-        }
-        FirstAdmin::Existing => {}
-    }
-    Ok(())
 }
 
 /// Loads what calls need into memory, and settles what a crash left open.
@@ -155,7 +111,8 @@ pub async fn start(
     pins.load(store.load_pins(now).await?, now);
     tracing::info!(keys = keys.len(), accounts = roster.snapshot().len(), "loaded");
 
-    let (outbox, outbox_writer) = outbox();
+    let metrics = Arc::new(Metrics::new(clock.now()));
+    let (outbox, outbox_writer) = outbox(Arc::clone(&metrics));
     let bookkeeping = Bookkeeping::default();
     let bookkeeper = Bookkeeper::new(journal.clone(), store.clone(), consumed, bookkeeping.clone());
     let app = App {
@@ -180,6 +137,7 @@ pub async fn start(
         keys,
         pins,
         outbox,
+        metrics,
         bookkeeping,
     };
     let app = Arc::new(app);
@@ -268,12 +226,12 @@ fn recover(journal: &Journal, recovery: Recovery, clock: &dyn Clock) -> anyhow::
     Ok(())
 }
 
-/// Serves until the end. Says that it listens once signals and commands are listened to as well.
+/// Serves until the end. It is ready once signals and commands are listened to as well.
 async fn serve(
     started: Started,
     listener: TcpListener,
-    dir: &DataDir,
-    begun: Instant,
+    (dir, begun): (&DataDir, Instant),
+    ready: impl FnOnce(&Arc<App>, SocketAddr),
 ) -> anyhow::Result<()> {
     let Started { app, bookkeeper, outbox, changes_seen } = started;
     let socket = live::listen(dir).context("cannot open the socket for commands")?;
@@ -287,41 +245,66 @@ async fn serve(
     ];
     let books = tokio::spawn(bookkeeper.run());
     tokio::spawn(follow_signals(app.shutdown.clone(), app.settings.shutdown_grace)?);
-    announce(address);
+    let stopping = app.shutdown.reached(Stage::Draining);
+    let stop_begun = tokio::spawn(async move {
+        stopping.await;
+        Instant::now()
+    });
+    ready(&app, address);
     tracing::info!(ready_ms = begun.elapsed().as_millis(), "listening on http://{address}");
 
     server::run(Arc::clone(&app), listener).await;
     for task in behind {
         task.abort();
     }
+    let time_left = TimeLeft::of_stop(stop_begun.await?, app.settings.shutdown_grace);
     // Held to the end, so that no refresh begins any more.
-    let finished = timeout(UNFINISHED_WITHIN, app.unfinished.write()).await;
+    let finished = timeout(time_left.for_step(UNFINISHED_WITHIN), app.unfinished.write()).await;
     if finished.is_err() {
         tracing::warn!("a refresh of a token did not end in time; its token is tried once more");
     }
-    if timeout(LAST_PINS_WITHIN, watch::save_once(&app)).await.is_err() {
+    if timeout(time_left.for_step(LAST_PINS_WITHIN), watch::save_once(&app)).await.is_err() {
         tracing::warn!("the database took no pins; conversations may move to other accounts");
     }
-    last_records(&app, books).await;
+    let recorded =
+        timeout(time_left.for_step(LAST_RECORDS_WITHIN), last_records(&app, books)).await;
+    if recorded.is_err() {
+        tracing::warn!("the database took no records; the next start brings them there");
+    }
     let _ = std::fs::remove_file(dir.socket());
-    if timeout(CLOSE_WITHIN, app.store.close()).await.is_err() {
+    if timeout(time_left.for_step(CLOSE_WITHIN), app.store.close()).await.is_err() {
         tracing::warn!("the database was not closed in time; its log is read at the next start");
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Brings the last records to the database, if it takes them in time.
+/// The time that a stop may still take; without an end where the grace is long, as each step has
+/// a limit of its own.
+#[derive(Debug, Clone, Copy)]
+struct TimeLeft(Option<Instant>);
+
+impl TimeLeft {
+    fn of_stop(begun: Instant, grace: Duration) -> Self {
+        Self((grace < GRACE_WITHOUT_HASTE).then(|| begun + grace + LAST_STEPS_WITHIN))
+    }
+
+    /// What the next step may take: its own limit, but no more than half of what is left, so that
+    /// there is some for those after it.
+    fn for_step(self, limit: Duration) -> Duration {
+        let Self(Some(over_at)) = self else { return limit };
+        limit.min(over_at.saturating_duration_since(Instant::now()) / 2)
+    }
+}
+
+/// Brings the last records to the database.
 async fn last_records(app: &App, books: JoinHandle<()>) {
-    app.shutdown.until_no_call_is_open().await;
     books.abort();
+    app.shutdown.until_no_call_is_open().await;
     let _ = books.await;
     let from = app.store.journal_position().await.ok().flatten().unwrap_or(Position::START);
     let (journal, store) = (app.journal.clone(), app.store.clone());
-    let books = Bookkeeper::new(journal, store, from, app.bookkeeping.clone());
-    if timeout(LAST_RECORDS_WITHIN, books.finish()).await.is_err() {
-        tracing::warn!("the database took no records; the next start brings them there");
-    }
+    Bookkeeper::new(journal, store, from, app.bookkeeping.clone()).finish().await;
 }
 
 /// The first signal lets calls end within the grace; the second ends them at once.
@@ -350,8 +333,22 @@ fn follow_signals(
     })
 }
 
+/// What `crs serve` says of its news.
+fn tell(news: News<'_>) {
+    match news {
+        News::MasterKey(file) => {
+            say(&tr!("made a master key: {file} (keep a copy of it)", file = file.display()));
+        }
+        News::Administrator { username, password } => {
+            let given = tr!("as given");
+            let shown = password.map_or(given.as_str(), Secret::expose);
+            say(&tr!("administrator: {username}\npassword: {shown}", username, shown));
+        }
+    }
+}
+
 fn announce(address: SocketAddr) {
-    say(&format!("listening on http://{address}"));
+    say(&tr!("listening on http://{address}", address));
 }
 
 #[expect(clippy::print_stdout, reason = "what people see when they start it by hand")]
@@ -366,5 +363,15 @@ mod tests {
     #[test]
     fn a_stop_waits_for_the_longest_refresh_and_for_the_disk() {
         assert!(UNFINISHED_WITHIN.checked_sub(ANSWER_WITHIN).is_some_and(|rest| !rest.is_zero()));
+    }
+
+    #[test]
+    fn only_a_short_grace_hurries_the_last_steps() {
+        let most = |grace| TimeLeft::of_stop(Instant::now(), grace).for_step(UNFINISHED_WITHIN);
+        assert_eq!(most(GRACE_WITHOUT_HASTE), UNFINISHED_WITHIN);
+        let hurried = most(Duration::from_secs(5));
+        assert!(hurried * 2 <= Duration::from_secs(5) + LAST_STEPS_WITHIN, "{hurried:?}");
+        let over = TimeLeft(Some(Instant::now()));
+        assert_eq!(over.for_step(CLOSE_WITHIN), Duration::ZERO);
     }
 }

@@ -5,6 +5,8 @@ mod rotating;
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -19,7 +21,25 @@ use rotating::Rotating;
 #[must_use = "lines are lost when the guards are dropped"]
 #[derive(Debug)]
 pub struct LogGuards {
-    _writers: [Writing; 2],
+    writers: [Writing; 2],
+}
+
+impl LogGuards {
+    /// Counts the lines that found no room.
+    pub fn dropped_lines(&self) -> DroppedLines {
+        DroppedLines(self.writers.each_ref().map(Writing::dropped))
+    }
+}
+
+/// The lines that found no room since the start, in the file and on the console.
+#[derive(Debug, Default)]
+pub struct DroppedLines([Arc<AtomicU64>; 2]);
+
+impl DroppedLines {
+    /// How many.
+    pub fn count(&self) -> u64 {
+        self.0.iter().map(|dropped| dropped.load(Ordering::Relaxed)).sum()
+    }
 }
 
 /// Starts logging to the console and to `directory`.
@@ -41,5 +61,5 @@ pub fn start(settings: &LogSettings, directory: &Path) -> io::Result<LogGuards> 
         .with(file)
         .try_init()
         .map_err(io::Error::other)?;
-    Ok(LogGuards { _writers: [file_writing, console_writing] })
+    Ok(LogGuards { writers: [file_writing, console_writing] })
 }

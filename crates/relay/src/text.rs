@@ -2,11 +2,22 @@
 //!
 //! English stands in the code, where it is said; `text/zh/*.toml` together are the catalogue that
 //! has the Chinese for each of these texts. What is said to one person who started the program
-//! ([`tr!`]) is in the language that [`speak`] set; what goes elsewhere names its language.
+//! (`tr!`) is in the language that [`speak`] set; what goes elsewhere names its language.
+
+mod clap_error;
+mod help;
+mod retell;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::sync::{LazyLock, OnceLock};
+
+pub(crate) use self::clap_error::complaint;
+pub(crate) use self::help::{framed, localised};
+pub(crate) use self::retell::{chain, retold};
 
 /// A language that people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,13 +39,17 @@ const CHINESE: &[(&str, &str)] = &[
     ("doctor", include_str!("text/zh/doctor.toml")),
     ("errors", include_str!("text/zh/errors.toml")),
     ("help", include_str!("text/zh/help.toml")),
+    ("reasons", include_str!("text/zh/reasons.toml")),
 ];
 
 /// English texts and their Chinese.
-static CATALOGUE: LazyLock<HashMap<String, String>> = LazyLock::new(|| {
-    let parts = CHINESE.iter().map(|(part, text)| read(part, text));
-    parts.flatten().collect()
-});
+static CATALOGUE: LazyLock<HashMap<String, String>> =
+    LazyLock::new(|| parts().flat_map(|(_, texts)| texts).collect());
+
+/// The parts with their texts.
+fn parts() -> impl Iterator<Item = (&'static str, HashMap<String, String>)> {
+    CHINESE.iter().map(|(part, text)| (*part, read(part, text)))
+}
 
 fn read(part: &str, text: &str) -> HashMap<String, String> {
     toml::from_str(text).unwrap_or_else(|error| panic!("the catalogue's part {part}: {error}"))
@@ -48,6 +63,22 @@ impl Language {
             "zh" => Some(Self::Chinese),
             _ => None,
         }
+    }
+
+    /// What the arguments of the program ask for, wherever `--lang` stands among them: help and
+    /// mistakes are in that language too, so it has to be known before they are understood.
+    pub(crate) fn of_arguments(arguments: &[OsString]) -> Option<Self> {
+        let texts = arguments.iter().map(|it| it.to_str().unwrap_or_default());
+        let mut texts = texts.take_while(|it| *it != "--");
+        while let Some(text) = texts.next() {
+            if text == "--lang" {
+                return Self::from_name(texts.next()?);
+            }
+            if let Some(name) = text.strip_prefix("--lang=") {
+                return Self::from_name(name);
+            }
+        }
+        None
     }
 
     /// What the environment asks for: `CRS_LANG`, else the first that is set of `LC_ALL`,
@@ -74,8 +105,13 @@ pub fn spoken() -> Language {
 pub fn text(english: &str, language: Language) -> &str {
     match language {
         Language::English => english,
-        Language::Chinese => CATALOGUE.get(english).map_or(english, String::as_str),
+        Language::Chinese => chinese(english).unwrap_or(english),
     }
+}
+
+/// The Chinese for a text of the catalogue.
+fn chinese(english: &str) -> Option<&'static str> {
+    CATALOGUE.get(english).map(String::as_str)
 }
 
 /// A text with its places, `{name}`, filled. Values are taken as they are: braces within them
@@ -90,15 +126,12 @@ pub fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
             Some((value, behind))
         });
         filled.push_str(before);
-        match value {
-            Some((value, behind)) => {
-                filled.push_str(&value.to_string());
-                rest = behind;
-            }
-            None => {
-                filled.push('{');
-                rest = after;
-            }
+        if let Some((value, behind)) = value {
+            filled.push_str(&value.to_string());
+            rest = behind;
+        } else {
+            filled.push('{');
+            rest = after;
         }
     }
     filled + rest
@@ -117,31 +150,3 @@ macro_rules! tr {
     (@value $name:ident = $value:expr) => { &$value as &dyn std::fmt::Display };
 }
 pub(crate) use tr;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_filled_by_name_and_values_are_left_alone() {
-        let name: &dyn Display = &"{id}";
-        let id: &dyn Display = &7;
-        let values = [("name", name), ("id", id)];
-        assert_eq!(fill("{id}: {name}, {other} {", &values), "7: {id}, {other} {");
-        assert_eq!(tr!("a literal {id}, {count}", id = 3, count = "many"), "a literal 3, many");
-    }
-
-    #[test]
-    fn the_environment_names_the_language() {
-        let speaks = |set: &[(&str, &str)]| {
-            let set: HashMap<_, _> = set.iter().copied().collect();
-            Language::of_environment(|name| set.get(name).map(ToString::to_string))
-        };
-        assert_eq!(speaks(&[]), Language::English);
-        assert_eq!(speaks(&[("LANG", "zh_CN.UTF-8")]), Language::Chinese);
-        assert_eq!(speaks(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C.UTF-8")]), Language::English);
-        assert_eq!(speaks(&[("LANG", "zh"), ("LC_ALL", "")]), Language::Chinese);
-        assert_eq!(speaks(&[("LANG", "en_US.UTF-8"), ("CRS_LANG", "zh")]), Language::Chinese);
-        assert_eq!(speaks(&[("LANG", "fr_FR.UTF-8")]), Language::English);
-    }
-}

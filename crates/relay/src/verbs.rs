@@ -6,6 +6,7 @@
 pub mod account;
 pub mod admin;
 pub mod call;
+pub mod doctor;
 pub mod group;
 pub mod key;
 pub mod moment;

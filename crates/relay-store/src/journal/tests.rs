@@ -1,6 +1,7 @@
 mod damage;
 mod durable;
 mod full;
+mod looking;
 mod retention;
 
 use std::collections::VecDeque;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod changes;
+mod checkup;
 mod contention;
 mod credentials;
 mod ingest;

@@ -30,7 +30,8 @@ Signing in, once one of these was asked for; bodies are JSON:
   GET  /__refreshes                    {refreshes: [...], reused}
 Tokens are refreshed, and codes exchanged, at POST /v1/oauth/token.
 
---fast: canned answers at the least cost; only [[paced COUNT MS]] and GET /__served.
+--fast: canned answers at the least cost; only [[paced COUNT MS]], whose deltas say when they were
+sent, GET /__served, and POST /__failing {KEY=STATUS, KEY=reset or KEY=well, as plain text}.
 ";
 
 /// What the command line asks for.

@@ -140,3 +140,45 @@ async fn the_fast_provider_answers_and_paces() {
     );
     assert_eq!(client.get("/__served", &[]).await.json()["served"], 3);
 }
+
+#[tokio::test]
+async fn paced_deltas_of_the_fast_provider_say_when_they_were_sent() {
+    let provider = FastProvider::start_on(0).await.unwrap();
+    let client = Client::new(&provider.base_url());
+    let monotonic = || {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        now.tv_sec.unsigned_abs() * 1_000_000_000 + now.tv_nsec.unsigned_abs()
+    };
+    let before = monotonic();
+    let paced = client.post("/v1/messages", &[], streamed("[[paced 3 2]]")).await;
+    let after = monotonic();
+    let text = paced.text();
+    let moments: Vec<u64> =
+        text.split('@').skip(1).map(|moment| moment.trim().parse().unwrap()).collect();
+    assert_eq!(moments.len(), 3, "{text}");
+    assert!(before < moments[0] && moments.is_sorted() && moments[2] < after, "{text}");
+}
+
+#[tokio::test]
+async fn the_fast_provider_fails_the_credentials_that_it_was_told_to() {
+    let provider = FastProvider::start_on(0).await.unwrap();
+    let client = Client::new(&provider.base_url());
+    let status_of = async |key: &'static str| {
+        let body = messages_body("m", "x");
+        client.post("/v1/messages", &[("x-api-key", key)], body).await.status
+    };
+    for (order, expected) in [("a=529", 529), ("a=well", 200)] {
+        assert_eq!(client.post("/__failing", &[], order).await.status, 200);
+        assert_eq!((status_of("a").await, status_of("b").await), (expected, 200));
+    }
+    assert_eq!(client.post("/__failing", &[], "a=reset").await.status, 200);
+    let body = messages_body("m", "x").bytes();
+    let mut socket = client.connect().await.unwrap();
+    let length = body.len().to_string();
+    let head =
+        client.head_of("POST", "/v1/messages", &[("x-api-key", "a"), ("content-length", &length)]);
+    socket.send(format!("{head}\r\n").as_bytes()).await.unwrap();
+    socket.send(&body).await.unwrap();
+    assert!(socket.answer().await.is_err());
+    assert_eq!(client.post("/__failing", &[], "a=sometimes").await.status, 400);
+}

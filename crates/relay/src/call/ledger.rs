@@ -334,12 +334,15 @@ impl Ledger {
         }
         // Without an attempt nothing was asked of anyone: that is a refusal, counted elsewhere.
         let account = self.attempts.last()?.account;
+        let service = self.call.service;
         if self.call.endpoint == Endpoint::CountTokens {
+            self.app.metrics.counted(service, end.status, &self.attempts);
             return None;
         }
         self.state = State::Recorded;
         let record = self.record(account, end, metered);
         self.log(&record);
+        self.app.metrics.settled(service, &self.call.model_family, &record);
         self.spend(&record);
         self.app.bookkeeping.settle(&self.app.journal, record)
     }

@@ -23,6 +23,13 @@ impl Default for Orphanage {
     }
 }
 
+impl Orphanage {
+    /// How many calls are read to their end for nobody.
+    pub fn used(&self) -> usize {
+        ORPHANS_MAX - self.0.available_permits()
+    }
+}
+
 /// A call that runs on its own. Dropping this means that its client left.
 pub(super) struct Adopted {
     task: Option<JoinHandle<Result<Answer, Unserved>>>,

@@ -30,6 +30,7 @@ use crate::cli::context::Context;
 use crate::cli::secret::SecretSource;
 use crate::cli::{Misuse, Which, later};
 use crate::live::LiveState;
+use crate::text::tr;
 use crate::verbs::account::{self, AccountEdit, Known, Selection};
 
 #[derive(Debug, Subcommand)]
@@ -144,7 +145,8 @@ impl Add {
         let credential = if signs_in {
             Credential::Missing
         } else {
-            let secret = self.secret.read_or_ask(&format!("secret of {}", self.name.trim()))?;
+            let secret =
+                self.secret.read_or_ask(&tr!("secret of {name}", name = self.name.trim()))?;
             account::credential(self.kind, &secret, context.now)?
         };
         let fields = self.fields;
@@ -283,8 +285,8 @@ async fn show_changed(
 async fn remove(context: &Context, which: Several) -> anyhow::Result<ExitCode> {
     let (selection, answers) = which.read();
     let gone = account::remove(&context.store, &selection, context.now).await?;
-    let words: Vec<_> = gone.iter().map(|id| format!("removed {id}")).collect();
-    let words = if words.is_empty() { "no accounts".to_owned() } else { words.join("\n") };
+    let words: Vec<_> = gone.iter().map(|id| tr!("removed {id}", id)).collect();
+    let words = if words.is_empty() { tr!("no accounts") } else { words.join("\n") };
     let value = |id: &AccountId| json!({"id": id, "removed": true});
     match (answers, gone.as_slice()) {
         (Answers::One, [id]) => context.form.answer(&value(id), |_| words),

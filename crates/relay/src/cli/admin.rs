@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::secret;
+use crate::text::tr;
 use crate::verbs::admin::{self, PasswordOrigin};
 
 #[derive(Debug, Subcommand)]
@@ -33,10 +34,12 @@ impl AdminCommand {
         let shown = (set.origin == PasswordOrigin::Generated).then(|| set.password.expose());
         let answer = json!({"username": set.username, "password": shown});
         context.form.answer(&answer, |_| match shown {
-            Some(password) => {
-                format!("The password of {} is now {password}\nShown only this once.", set.username)
-            }
-            None => format!("The password of {} is set.", set.username),
+            Some(password) => tr!(
+                "The password of {name} is now {password}\nShown only this once.",
+                name = set.username,
+                password,
+            ),
+            None => tr!("The password of {name} is set.", name = set.username),
         })
     }
 }

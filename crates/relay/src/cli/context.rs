@@ -78,6 +78,14 @@ pub(super) fn load(
     global: &Global,
     flags: impl IntoIterator<Item = (&'static str, String)>,
 ) -> anyhow::Result<Loaded> {
+    Ok(Settings::load(layers(global, flags)?)?)
+}
+
+/// The raw texts of the settings, with those that flags give.
+pub(super) fn layers(
+    global: &Global,
+    flags: impl IntoIterator<Item = (&'static str, String)>,
+) -> anyhow::Result<Layers> {
     let data_dir = global.data_dir.as_deref().map(|path| {
         let text = path.to_str().context("the path of the data directory is not UTF-8")?;
         anyhow::Ok(("DATA_DIR", text.to_owned()))
@@ -88,5 +96,5 @@ pub(super) fn load(
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     let directory = env::current_dir().context("cannot tell the working directory")?;
-    Ok(Settings::load(Layers::gather(flags, env::vars_os().filter_map(text), &directory))?)
+    Ok(Layers::gather(flags, env::vars_os().filter_map(text), &directory))
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::cli::Which;
 use crate::cli::context::Context;
 use crate::cli::terminal::{Column, table};
+use crate::text::tr;
 use crate::verbs::account::Selection;
 use crate::verbs::group::{self, GroupView};
 
@@ -62,7 +63,7 @@ impl GroupCommand {
             Self::Remove(which) => {
                 let id = group::remove(store, &which.id_or_name, now).await?;
                 let removed = json!({"id": id, "removed": true});
-                return context.form.answer(&removed, |_| format!("removed {id}"));
+                return context.form.answer(&removed, |_| tr!("removed {id}", id));
             }
             Self::Add { name, name_flag } => {
                 group::add(store, &name.or(name_flag).unwrap_or_default(), now).await?
@@ -82,11 +83,11 @@ impl GroupCommand {
 }
 
 fn text(groups: &[GroupView], context: &Context) -> String {
-    let columns = ["id", "name", "accounts", "made"].map(Column::Words);
+    let columns = [tr!("id"), tr!("name"), tr!("accounts"), tr!("made")].map(Column::Words);
     let row = |group: &GroupView| {
         let accounts = group.accounts.join(", ");
         let made = context.time(Some(group.created_at));
         vec![group.id.to_string(), group.name.clone(), accounts, made]
     };
-    table(&columns, groups.iter().map(row).collect(), "no groups yet: crs group add NAME")
+    table(&columns, groups.iter().map(row).collect(), &tr!("no groups yet: crs group add NAME"))
 }

@@ -35,7 +35,7 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
     Ok(if status == StatusCode::OK { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn ask(address: SocketAddr) -> anyhow::Result<(StatusCode, Bytes)> {
+pub(super) async fn ask(address: SocketAddr) -> anyhow::Result<(StatusCode, Bytes)> {
     let request = Request::get(format!("http://{address}/health")).body(Full::default())?;
     let client = Client::direct(&tls_config());
     let answer = client.send(request).await.with_context(|| format!("no relay at {address}"))?;
@@ -47,7 +47,7 @@ async fn ask(address: SocketAddr) -> anyhow::Result<(StatusCode, Bytes)> {
 }
 
 /// Where a relay that listens on `host` is reached from this machine.
-const fn reachable(host: IpAddr) -> IpAddr {
+pub(super) const fn reachable(host: IpAddr) -> IpAddr {
     match host {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),

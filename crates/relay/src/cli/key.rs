@@ -13,6 +13,7 @@ use crate::cli::Which;
 use crate::cli::context::Context;
 use crate::cli::terminal::{Column, facts, table};
 use crate::cli::when::{Ends, When};
+use crate::text::tr;
 use crate::verbs::key::{self, BindingSpec, Count, IssuedKey, KeyAddition, KeyEdit, KeyView};
 
 #[derive(Debug, Subcommand)]
@@ -105,7 +106,7 @@ impl KeyCommand {
             Self::Remove(which) => {
                 let id = key::remove(store, &which.id_or_name, now).await?;
                 let removed = json!({"id": id, "removed": true});
-                return context.form.answer(&removed, |_| format!("removed {id}"));
+                return context.form.answer(&removed, |_| tr!("removed {id}", id));
             }
             Self::Show(which) => return show(context, &which.id_or_name).await,
             Self::Set(set) => set.run(context).await?,
@@ -177,34 +178,34 @@ async fn show(context: &Context, id_or_name: &str) -> anyhow::Result<ExitCode> {
 
 /// The keys, and that this is the time to copy them.
 fn words(shown: &[Shown<'_>]) -> String {
-    let columns = ["id", "name", "key"].map(Column::Words);
+    let columns = [tr!("id"), tr!("name"), tr!("key")].map(Column::Words);
     let row =
         |it: &Shown<'_>| vec![it.view.id.to_string(), it.view.name.clone(), it.key.to_owned()];
     let keys = table(&columns, shown.iter().map(row).collect(), "");
-    format!("{keys}\n\nShown only this once: copy it now.")
+    keys + "\n\n" + &tr!("Shown only this once: copy it now.")
 }
 
 fn rows(keys: &[KeyView], context: &Context) -> String {
     use Column::{Number, Words};
     let columns = [
-        Words("id"),
-        Words("name"),
-        Words("owner"),
-        Words("state"),
-        Words("ends"),
-        Words("bound to"),
-        Words("tags"),
-        Number("calls now"),
-        Number("calls"),
-        Number("cost"),
-        Words("key"),
+        Words(tr!("id")),
+        Words(tr!("name")),
+        Words(tr!("owner")),
+        Words(tr!("state")),
+        Words(tr!("ends")),
+        Words(tr!("bound to")),
+        Words(tr!("tags")),
+        Number(tr!("calls now")),
+        Number(tr!("calls")),
+        Number(tr!("cost")),
+        Words(tr!("key")),
     ];
     let row = |key: &KeyView| {
         vec![
             key.id.to_string(),
             key.name.clone(),
             key.owner.clone(),
-            state(key, context).to_owned(),
+            state(key, context),
             context.time(key.expires_at),
             bindings(key),
             key.tags.join(", "),
@@ -214,34 +215,34 @@ fn rows(keys: &[KeyView], context: &Context) -> String {
             format!("…{}", key.secret_tail),
         ]
     };
-    table(&columns, keys.iter().map(row).collect(), "no keys yet: crs key add --name NAME")
+    table(&columns, keys.iter().map(row).collect(), &tr!("no keys yet: crs key add --name NAME"))
 }
 
 fn text(key: &KeyView, context: &Context) -> String {
     facts(&[
-        ("id", key.id.to_string()),
-        ("name", key.name.clone()),
-        ("owner", key.owner.clone()),
-        ("state", state(key, context).to_owned()),
-        ("ends", context.time(key.expires_at)),
-        ("bound to", bindings(key)),
-        ("tags", key.tags.join(", ")),
-        ("calls now", key.in_flight.to_string()),
-        ("calls", key.used.calls.to_string()),
-        ("tokens", key.used.tokens.to_string()),
-        ("cost", key.used.cost.to_string()),
-        ("key", format!("…{}", key.secret_tail)),
-        ("note", key.note.clone()),
-        ("given out", context.time(Some(key.created_at))),
-        ("first used", context.time(key.first_used_at)),
+        (tr!("id"), key.id.to_string()),
+        (tr!("name"), key.name.clone()),
+        (tr!("owner"), key.owner.clone()),
+        (tr!("state"), state(key, context)),
+        (tr!("ends"), context.time(key.expires_at)),
+        (tr!("bound to"), bindings(key)),
+        (tr!("tags"), key.tags.join(", ")),
+        (tr!("calls now"), key.in_flight.to_string()),
+        (tr!("calls"), key.used.calls.to_string()),
+        (tr!("tokens"), key.used.tokens.to_string()),
+        (tr!("cost"), key.used.cost.to_string()),
+        (tr!("key"), format!("…{}", key.secret_tail)),
+        (tr!("note"), key.note.clone()),
+        (tr!("given out"), context.time(Some(key.created_at))),
+        (tr!("first used"), context.time(key.first_used_at)),
     ])
 }
 
-fn state(key: &KeyView, context: &Context) -> &'static str {
+fn state(key: &KeyView, context: &Context) -> String {
     match key.expires_at {
-        _ if !key.enabled => "disabled",
-        Some(end) if end <= context.now => "expired",
-        _ => "able",
+        _ if !key.enabled => tr!("disabled"),
+        Some(end) if end <= context.now => tr!("expired"),
+        _ => tr!("able"),
     }
 }
 

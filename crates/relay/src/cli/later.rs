@@ -7,8 +7,13 @@ use clap::{Arg, ArgAction, ArgMatches, Command, Error};
 
 use relay_core::account::AccountKind;
 
+use crate::text::tr;
+
 /// What every part that is not built answers.
 const NOT_BUILT: &str = "not built yet: arrives with a later version";
+
+/// What help says of a command that is not built, to whoever asks for it by name.
+const HIDDEN: &str = "(not built yet: arrives with a later version)";
 
 /// What arrives below one command.
 struct Later {
@@ -24,12 +29,10 @@ const TABLE: &[Later] = &[
     Later {
         under: &[],
         commands: &[
-            "demo",
             "import",
             "backup",
             "restore",
             "rotate-master-key",
-            "doctor",
             "install",
             "start",
             "stop",
@@ -92,7 +95,8 @@ pub(super) fn add_to(command: Command) -> Command {
 pub(super) fn refuse(command: &mut Command, matches: &ArgMatches) -> Result<(), Error> {
     match used(matches) {
         Some(what) => {
-            Err(command.error(ErrorKind::InvalidSubcommand, format!("{what} is {NOT_BUILT}")))
+            let why = format!("{what} is not built yet: arrives with a later version");
+            Err(command.error(ErrorKind::InvalidSubcommand, why))
         }
         None => Ok(()),
     }
@@ -110,20 +114,11 @@ pub(super) fn account_kind() -> ValueParser {
     })
 }
 
-/// Reads the language of texts.
-pub(super) fn language(text: &str) -> Result<String, String> {
-    match text {
-        "en" => Ok(text.to_owned()),
-        "zh" | "zh-CN" | "zh_CN" => Err(NOT_BUILT.to_owned()),
-        _ => Err("the languages are en and zh".to_owned()),
-    }
-}
-
 impl Later {
     fn extend(&self, mut command: Command) -> Command {
         for name in self.commands {
             let rest = Arg::new("rest").num_args(0..).trailing_var_arg(true).hide(true);
-            let later = Command::new(*name).about(format!("({NOT_BUILT})")).hide(true);
+            let later = Command::new(*name).about(HIDDEN).hide(true);
             command = command.subcommand(later.arg(rest.allow_hyphen_values(true)));
         }
         for name in self.flags {
@@ -132,7 +127,7 @@ impl Later {
         }
         let flags = self.flags.iter().map(|flag| format!("--{flag}"));
         let names: Vec<_> = self.commands.iter().map(ToString::to_string).chain(flags).collect();
-        command.after_help(format!("With later versions: {}", names.join(", ")))
+        command.after_help(tr!("With later versions: {names}", names = names.join(", ")))
     }
 }
 
@@ -181,14 +176,12 @@ mod tests {
     #[test]
     fn what_is_promised_is_understood_and_refused() {
         let refused = |line: &str| refusal(line).unwrap_or_else(|| panic!("{line} passes"));
-        assert_eq!(refused("demo"), "demo");
         assert_eq!(refused("import claude-relay-service /data --dry-run"), "import");
         assert_eq!(refused("key rotate lena --json"), "key rotate");
         assert_eq!(refused("key add --name lena --requests 5 --window 5h"), "--requests");
         assert_eq!(refused("key add --name lena --fallback"), "--fallback");
         assert_eq!(refused("key set lena --fallback"), "--fallback");
         assert!(refused("account add --name a --kind openai-oauth").contains(NOT_BUILT));
-        assert!(refused("--lang zh usage").contains(NOT_BUILT));
         assert!(refused("key add").contains("--name"));
     }
 
@@ -200,6 +193,7 @@ mod tests {
             "account set main --proxy socks5://host",
             "account login main --setup-token",
             "serve --port 0",
+            "--lang zh usage",
         ] {
             assert_eq!(refusal(line), None, "{line}");
         }

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::cli::context::Context;
 use crate::cli::terminal::{Column, table};
+use crate::text::{retold, spoken, tr};
 use crate::verbs::price::{self, PriceImport, PriceView};
 
 /// The largest list that is read.
@@ -90,7 +91,7 @@ impl PriceCommand {
             Self::Unset { model } => {
                 price::unset(store, &model, now).await?;
                 let unset = json!({"model": model, "unset": true});
-                form.answer(&unset, |_| format!("{model} costs what the list says again"))
+                form.answer(&unset, |_| tr!("{model} costs what the list says again", model))
             }
             Self::Import { file } => {
                 let imported = price::import(store, &read(&file)?, now).await?;
@@ -126,21 +127,21 @@ fn read(path: &PathBuf) -> anyhow::Result<String> {
 fn text(prices: &[PriceView]) -> String {
     use Column::{Number, Words};
     let columns = [
-        Words("model"),
-        Words("from"),
-        Number("input"),
-        Number("output"),
-        Number("cache read"),
-        Number("cache write"),
-        Number("write 1h"),
-        Number("search"),
+        Words(tr!("model")),
+        Words(tr!("from")),
+        Number(tr!("input")),
+        Number(tr!("output")),
+        Number(tr!("cache read")),
+        Number(tr!("cache write")),
+        Number(tr!("write 1h")),
+        Number(tr!("search")),
     ];
     let row = |price: &PriceView| {
         let million = |rate| rate_text(rate, RateUnit::PerMillion);
         let own = price.source == PriceSource::Override;
         vec![
             price.model.clone(),
-            if own { "set here".to_owned() } else { price.provider.clone() },
+            if own { tr!("set here") } else { price.provider.clone() },
             million(price.rates.input),
             million(price.rates.output),
             million(price.rates.cache_read),
@@ -149,15 +150,20 @@ fn text(prices: &[PriceView]) -> String {
             rate_text(price.rates.web_search, RateUnit::Each),
         ]
     };
-    table(&columns, prices.iter().map(row).collect(), "no model of that name has a price")
+    table(&columns, prices.iter().map(row).collect(), &tr!("no model of that name has a price"))
 }
 
 fn report(imported: &PriceImport) -> String {
     let PriceImport { version, models, skipped, unreadable, .. } = imported;
-    let entries = imported.unreadable_entries.iter().map(|entry| format!("\n  {entry}"));
-    let entries: String = entries.collect();
-    format!(
+    let entries = imported.unreadable_entries.iter();
+    let entries: Vec<_> = entries.map(|entry| retold(entry, spoken())).collect();
+    let text = tr!(
         "{version}: {models} models have a price, {skipped} entries were left out, \
-         {unreadable} could not be read{entries}"
-    )
+         {unreadable} could not be read",
+        version,
+        models,
+        skipped,
+        unreadable,
+    );
+    [vec![text], entries].concat().join("\n  ")
 }

@@ -12,6 +12,7 @@ use clap::Args;
 use relay_core::secret::Secret;
 
 use crate::cli::Misuse;
+use crate::text::tr;
 
 /// The longest secret, in bytes.
 const SECRET_BYTES_MAX: u64 = 64 * 1_024;
@@ -102,7 +103,7 @@ fn trimmed(from: impl Read) -> anyhow::Result<Secret> {
 /// Asks on the terminal, without showing what is typed.
 pub(super) fn ask(question: &str) -> anyhow::Result<Secret> {
     let _hidden = Hidden::begin()?;
-    write!(io::stderr(), "{question}: ").context("cannot ask")?;
+    write!(io::stderr(), "{}", tr!("{question}: ", question)).context("cannot ask")?;
     let line = line_of_stdin();
     let _ = writeln!(io::stderr());
     line

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// What commands print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,23 +44,27 @@ pub(super) fn write(text: &str) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// A column of a table.
-pub(super) enum Column {
+/// A column of a table, by its name.
+pub(super) enum Column<N = String> {
     /// Words, to the left.
-    Words(&'static str),
+    Words(N),
     /// Numbers, to the right.
-    Number(&'static str),
+    Number(N),
 }
 
 /// A plain table; without rows, the words that say so.
-pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>, nothing: &str) -> String {
+pub(super) fn table<N: AsRef<str>>(
+    columns: &[Column<N>],
+    rows: Vec<Vec<String>>,
+    nothing: &str,
+) -> String {
     if rows.is_empty() {
         return nothing.to_owned();
     }
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.set_header(columns.iter().map(|column| match column {
-        Column::Words(name) | Column::Number(name) => *name,
+        Column::Words(name) | Column::Number(name) => name.as_ref(),
     }));
     table.add_rows(rows.into_iter().map(|row| row.into_iter().map(|cell| line(&cell))));
     for (shown, column) in table.column_iter_mut().zip(columns) {
@@ -72,19 +77,31 @@ pub(super) fn table(columns: &[Column], rows: Vec<Vec<String>>, nothing: &str) -
 }
 
 /// Names and values below one another, without those that are empty.
-pub(super) fn facts(facts: &[(&str, String)]) -> String {
-    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let fact = |(name, value): &(&str, String)| format!("{name:width$}  {}\n", line(value));
+pub(super) fn facts<N: AsRef<str>>(facts: &[(N, String)]) -> String {
+    // A Chinese letter takes two columns.
+    let width = facts.iter().map(|(name, _)| name.as_ref().width()).max().unwrap_or(0);
+    let fact = |(name, value): &(N, String)| {
+        let name = name.as_ref();
+        let gap = " ".repeat(width.saturating_sub(name.width()));
+        format!("{name}{gap}  {}\n", line(value))
+    };
     facts.iter().filter(|(_, value)| !value.is_empty()).map(fact).collect()
 }
 
-/// A text of at most so many characters; where it was cut, a mark says so.
-pub(super) fn cut(text: &str, chars_max: usize) -> String {
+/// A text of at most so many columns; where it was cut, a mark says so.
+pub(super) fn cut(text: &str, width_max: usize) -> String {
     let text = line(text);
-    if text.chars().count() <= chars_max {
+    if text.width() <= width_max {
         return text;
     }
-    let kept: String = text.chars().take(chars_max.saturating_sub(1)).collect();
+    let mut room = width_max.saturating_sub(1);
+    let fits = |letter: &char| {
+        let width = letter.width().unwrap_or(0);
+        let fits = width <= room;
+        room = room.saturating_sub(width);
+        fits
+    };
+    let kept: String = text.chars().take_while(fits).collect();
     format!("{}…", kept.trim_end())
 }
 
@@ -143,5 +160,15 @@ mod tests {
     fn facts_without_a_value_are_left_out() {
         let facts = facts(&[("name", "a".into()), ("note", String::new()), ("owner", "b".into())]);
         assert_eq!(facts, "name   a\nowner  b\n");
+    }
+
+    #[test]
+    fn chinese_letters_take_two_columns() {
+        let facts = facts(&[("名称", "a".into()), ("id", "b".into()), ("备注", "c".into())]);
+        assert_eq!(facts, "名称  a\nid    b\n备注  c\n");
+        assert_eq!(
+            [cut("办公室", 6), cut("办公室", 5), cut("办公室", 4)],
+            ["办公室", "办公…", "办…"]
+        );
     }
 }

@@ -12,7 +12,8 @@ use tokio::time::MissedTickBehavior;
 use crate::cli::terminal::{Column, Form, table, write};
 use crate::cli::{Global, context, terminal};
 use crate::live::{self, NoAnswer};
-use crate::open_calls::CallLive;
+use crate::open_calls::{CallLive, Phase};
+use crate::text::{retold, spoken, tr};
 use crate::verbs::call::{self, CallView};
 
 /// How often what is shown is renewed.
@@ -65,16 +66,20 @@ fn show(calls: Result<Vec<CallLive>, NoAnswer>) -> anyhow::Result<()> {
     let shown = match calls {
         Ok(calls) => {
             let calls = call::list(calls);
-            let head = format!("{} calls now; q ends this", calls.len());
+            let head = tr!("{count} calls now; q ends this", count = calls.len());
             let room = height.saturating_sub(FRAME_LINES).max(1);
             let rest = calls.len().saturating_sub(room);
-            let more = if rest > 0 { format!("\nand {rest} more") } else { String::new() };
+            let more = if rest > 0 {
+                "\n".to_owned() + &tr!("and {rest} more", rest)
+            } else {
+                String::new()
+            };
             let first = &calls[..calls.len().min(room)];
             format!("{head}\n\n{}{more}", lines(first, Some(width)))
         }
         Err(NoAnswer::NoServer) => return Err(NoAnswer::NoServer.into()),
         // It may have been busy for a moment.
-        Err(error) => error.to_string(),
+        Err(error) => retold(&error.to_string(), spoken()),
     };
     let _ = write!(io::stdout().lock(), "{CLEAR}");
     write(&shown).map(drop)
@@ -84,25 +89,25 @@ fn show(calls: Result<Vec<CallLive>, NoAnswer>) -> anyhow::Result<()> {
 fn lines(calls: &[CallView], width: Option<usize>) -> String {
     use Column::{Number, Words};
     let columns = [
-        Number("age"),
-        Words("phase"),
-        Words("key"),
-        Words("owner"),
-        Words("account"),
-        Words("model"),
-        Number("in"),
-        Number("out"),
-        Number("tries"),
-        Words("client"),
-        Words("address"),
-        Words("call"),
+        Number(tr!("age")),
+        Words(tr!("phase")),
+        Words(tr!("key")),
+        Words(tr!("owner")),
+        Words(tr!("account")),
+        Words(tr!("model")),
+        Number(tr!("in")),
+        Number(tr!("out")),
+        Number(tr!("tries")),
+        Words(tr!("client")),
+        Words(tr!("address")),
+        Words(tr!("call")),
     ];
     let name_chars = name_chars(width);
     let cut = |text: &str| terminal::cut(text, name_chars);
     let row = |call: &CallView| {
         vec![
             age(call.age_ms),
-            call.phase.as_str().to_owned(),
+            phase(call.phase),
             cut(&call.key),
             cut(&call.owner),
             cut(call.account.as_deref().unwrap_or_default()),
@@ -115,10 +120,18 @@ fn lines(calls: &[CallView], width: Option<usize>) -> String {
             call.id.to_string(),
         ]
     };
-    let text = table(&columns, calls.iter().map(row).collect(), "nobody is calling");
+    let text = table(&columns, calls.iter().map(row).collect(), &tr!("nobody is calling"));
     match width {
         Some(width) => text.lines().map(|line| terminal::cut(line, width) + "\n").collect(),
         None => text,
+    }
+}
+
+fn phase(phase: Phase) -> String {
+    match phase {
+        Phase::Waiting => tr!("waiting"),
+        Phase::Asking => tr!("asking"),
+        Phase::Streaming => tr!("streaming"),
     }
 }
 
@@ -193,8 +206,6 @@ mod tests {
     use relay_core::id::CallId;
 
     use super::*;
-    use crate::open_calls::Phase;
-
     fn view(owner: &str) -> CallView {
         let live = CallLive {
             id: CallId::new(Timestamp::from_seconds(1_800_000_000), [7; 10]),

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::cli::context::Context;
 use crate::cli::terminal::{Column, table};
 use crate::cli::when::{Edge, When};
+use crate::text::tr;
 use crate::verbs::usage::{self, UsageQuestion, UsageRow};
 
 #[derive(Debug, Args)]
@@ -52,19 +53,27 @@ impl Usage {
 }
 
 fn text(rows: &[UsageRow], by: &[Dimension]) -> String {
-    type Name = (Dimension, &'static str, fn(&UsageRow) -> &Option<String>);
-    const NAMES: [Name; 5] = [
-        (Dimension::Day, "day", |row| &row.day),
-        (Dimension::Month, "month", |row| &row.month),
-        (Dimension::Key, "key", |row| &row.key),
-        (Dimension::Account, "account", |row| &row.account),
-        (Dimension::Model, "model", |row| &row.model),
+    type Name = (Dimension, String, fn(&UsageRow) -> &Option<String>);
+    let names: [Name; 5] = [
+        (Dimension::Day, tr!("day"), |row| &row.day),
+        (Dimension::Month, tr!("month"), |row| &row.month),
+        (Dimension::Key, tr!("key"), |row| &row.key),
+        (Dimension::Account, tr!("account"), |row| &row.account),
+        (Dimension::Model, tr!("model"), |row| &row.model),
     ];
-    let asked: Vec<Name> = NAMES.into_iter().filter(|(it, ..)| by.contains(it)).collect();
-    let numbers = ["calls", "input", "output", "cache read", "cache write", "estimated", "cost"];
+    let asked: Vec<Name> = names.into_iter().filter(|(it, ..)| by.contains(it)).collect();
+    let numbers = [
+        tr!("calls"),
+        tr!("input"),
+        tr!("output"),
+        tr!("cache read"),
+        tr!("cache write"),
+        tr!("estimated"),
+        tr!("cost"),
+    ];
     let columns: Vec<Column> = asked
         .iter()
-        .map(|(_, name, _)| Column::Words(name))
+        .map(|(_, name, _)| Column::Words(name.clone()))
         .chain(numbers.map(Column::Number))
         .collect();
     let row = |row: &UsageRow| {
@@ -80,5 +89,5 @@ fn text(rows: &[UsageRow], by: &[Dimension]) -> String {
         let counts = counts.iter().map(ToString::to_string);
         names.chain(counts).chain([row.cost.to_string()]).collect()
     };
-    table(&columns, rows.iter().map(row).collect(), "nothing was used in this time")
+    table(&columns, rows.iter().map(row).collect(), &tr!("nothing was used in this time"))
 }

@@ -1,6 +1,6 @@
 //! Reads single settings, keeping every mistake until the end.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -13,7 +13,6 @@ const NOT_YET_USED: &[&str] = &[
     "ENCRYPTION_KEY_OLD",
     "GEMINI_OAUTH_CLIENT_ID",
     "GEMINI_OAUTH_CLIENT_SECRET",
-    "METRICS_LISTEN",
     "WEBHOOK_ALLOW_PRIVATE",
     "WEBHOOK_ENABLED",
     "WEBHOOK_RETRIES",
@@ -43,6 +42,7 @@ const USED: &[&str] = &[
     "LOG_LEVEL",
     "LOG_MAX_FILES",
     "LOG_MAX_SIZE",
+    "METRICS_LISTEN",
     "PORT",
     "REQUEST_MAX_SIZE_MB",
     "REQUEST_TIMEOUT",
@@ -53,9 +53,14 @@ const USED: &[&str] = &[
     "UNKNOWN_PRICE",
 ];
 
+/// Every setting, in use or not.
+pub(super) fn settings() -> impl Iterator<Item = &'static str> {
+    [USED, NOT_YET_USED, REFUSED].into_iter().flatten().copied()
+}
+
 /// Whether `name` is a setting, in use or not.
 pub(super) fn is_setting(name: &str) -> bool {
-    [USED, NOT_YET_USED, REFUSED].iter().any(|names| names.contains(&name))
+    settings().any(|setting| setting == name)
 }
 
 /// Reads settings one by one from their layers.
@@ -155,6 +160,14 @@ pub(super) fn address(text: &str) -> Result<IpAddr, String> {
 
 pub(super) fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "not a port (0 to 65535)".into())
+}
+
+/// An address and a port; a port alone, `:9100`, is that of every address.
+pub(super) fn socket(text: &str) -> Result<SocketAddr, String> {
+    let every = text.strip_prefix(':').map(|port| format!("0.0.0.0:{port}"));
+    let here = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let full = every.or(here).unwrap_or_else(|| text.to_owned());
+    full.parse().map_err(|_| "not an address and a port, such as 127.0.0.1:9100".into())
 }
 
 /// Reads what every text on one line is a value of.

@@ -89,6 +89,23 @@ fn the_environment_of_an_existing_installation_is_accepted() {
 }
 
 #[test]
+fn metrics_are_read_from_an_address_and_a_port_or_from_nowhere() {
+    let read = |text: &str| {
+        let loaded = load(&[("METRICS_LISTEN", text)], "");
+        loaded.map(|it| it.settings.metrics_listen.map(|address| address.to_string()))
+    };
+    let is = |text: &str| read(text).expect("an address").unwrap_or_default();
+    assert_eq!(is(""), "");
+    assert_eq!(is(":9100"), "0.0.0.0:9100");
+    assert_eq!(is("127.0.0.1:9100"), "127.0.0.1:9100");
+    assert_eq!(is("localhost:0"), "127.0.0.1:0");
+    assert_eq!(is("[::1]:9100"), "[::1]:9100");
+    for wrong in ["9100", "127.0.0.1", ":", ":70000", "relay:9100"] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn a_malformed_dot_env_never_shows_its_lines() {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join(".env"), "ADMIN_PASSWORD 'hunter two\n").expect("a file");
@@ -96,4 +113,47 @@ fn a_malformed_dot_env_never_shows_its_lines() {
         panic!("a malformed line passes")
     };
     assert!(!mistakes.to_string().contains("hunter"), "{mistakes}");
+}
+
+/// What an operator copies and edits.
+const EXAMPLE: &str = include_str!("../../../../.env.example");
+
+/// The names and values that `.env.example` shows behind a `#`.
+fn example() -> Vec<(String, String)> {
+    let shown = EXAMPLE.lines().filter_map(|line| line.strip_prefix('#')?.split_once('='));
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    shown
+        .filter(|(name, _)| is_name(name))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_example_shows_every_setting_once_and_nothing_else() {
+    let mut shown: Vec<String> = example().into_iter().map(|(name, _)| name).collect();
+    shown.sort_unstable();
+    let mut settings: Vec<&str> = parse::settings().collect();
+    settings.sort_unstable();
+    assert_eq!(shown, settings);
+}
+
+#[test]
+fn the_examples_values_are_the_defaults() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let load = |dot_env: &str| {
+        std::fs::write(directory.path().join(".env"), dot_env).expect("a file");
+        Settings::load(Layers::gather([], [], directory.path())).expect("no mistakes")
+    };
+    let defaults = format!("{:#?}", load("").settings);
+    let line = |(name, value): (String, String)| format!("{name}={value}\n");
+    let uncommented = load(&example().into_iter().map(line).collect::<String>());
+    assert_eq!(format!("{:#?}", uncommented.settings), defaults);
+    let is_of_something_not_built = |it: &String| it.ends_with("is not built yet");
+    let warnings = uncommented.warnings;
+    assert!(warnings.iter().all(is_of_something_not_built), "{warnings:?}");
+
+    let as_it_is = load(EXAMPLE);
+    assert_eq!(format!("{:#?}", as_it_is.settings), defaults);
+    assert!(as_it_is.warnings.is_empty(), "a copy of the example sets something");
+    assert_ne!(format!("{:#?}", load("PORT=1\n").settings), defaults, "nothing is compared");
 }

@@ -37,6 +37,11 @@ impl TrustedProxies {
         Self(named(&LOOPBACK).chain(named(&PRIVATE)).collect())
     }
 
+    /// The ranges that are trusted.
+    pub fn ranges(&self) -> &[IpNet] {
+        &self.0
+    }
+
     fn trusts(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|net| net.contains(&address))

@@ -29,6 +29,9 @@ pub struct LiveState {
     pub calls_open: usize,
     /// Where it listens; it may have been started with other settings than a command has.
     pub address: Option<SocketAddr>,
+    /// Whether somebody who is not trusted named a client's address since the start.
+    #[serde(default)]
+    pub forwarded_by_stranger: bool,
 }
 
 /// An account in a running server.
@@ -107,6 +110,7 @@ impl LiveState {
                 .collect(),
             calls_open: app.shutdown.open_calls(),
             address: Some(address),
+            forwarded_by_stranger: app.stranger_warning.is_completed(),
         }
     }
 }
@@ -127,7 +131,8 @@ impl AccountLive {
         }
     }
 
-    fn of(member: &Member, now: Timestamp, day: Day) -> Self {
+    /// The account as it is now.
+    pub(crate) fn of(member: &Member, now: Timestamp, day: Day) -> Self {
         let (shared, quota) = (&member.shared, member.shared.notes.quota());
         let window = |(kind, window): &(WindowKind, relay_core::quota::Window)| WindowLive {
             window: kind.to_string(),

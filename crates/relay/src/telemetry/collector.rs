@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(super) struct Writing {
 #[derive(Debug, Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
+    /// Lines dropped since the start.
+    dropped: Arc<AtomicU64>,
     came: Condvar,
 }
 
@@ -54,6 +57,7 @@ impl Shared {
         let mut waiting = self.waiting.lock();
         if waiting.lines.len() + line.len() > WAITING_BYTES_MAX {
             waiting.dropped += 1;
+            self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let was_empty = waiting.lines.is_empty();
@@ -84,6 +88,13 @@ impl Shared {
         }
         let _ = target.flush();
         !is_over
+    }
+}
+
+impl Writing {
+    /// The lines dropped since the start.
+    pub(super) fn dropped(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.shared.dropped)
     }
 }
 

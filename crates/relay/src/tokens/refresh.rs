@@ -16,6 +16,7 @@ use relay_upstream::oauth::{self, Flow, Granted, TokenFault};
 
 use super::{ENDED_AGAIN_AFTER, Held, is_good};
 use crate::app::App;
+use crate::metrics::Refresh;
 use crate::roster::Member;
 
 /// The pause after the database did not take what a refresh brought.
@@ -151,6 +152,7 @@ async fn keep(app: &Arc<App>, member: &Arc<Member>, from: i64, granted: Granted)
     }
     // A sign-in that came meanwhile is newer than what was refreshed.
     let current = keeper.current(now).unwrap_or_else(|| tokens.access.clone());
+    app.metrics.refreshed(member.account.id, Refresh::Done);
     tracing::info!(account = %member.account.name, "the access token was refreshed");
     let pair = Pair { from, tokens, on_disk };
     tokio::spawn(store_pair(Arc::clone(app), Arc::clone(member), pair));
@@ -210,7 +212,9 @@ async fn clear(app: &App, member: &Member, version: i64) {
 fn sign_out(app: &Arc<App>, member: &Arc<Member>, version: i64, cause: SignOutCause) {
     let signed_out = SignedOut { at: app.now(), cause };
     // If somebody signed in meanwhile, all that is left to do is to drop the intent.
-    member.shared.keeper.sign_out(version, signed_out);
+    if member.shared.keeper.sign_out(version, signed_out) {
+        app.metrics.signed_out(member.account.id, cause);
+    }
     tokio::spawn(store_sign_out(Arc::clone(app), Arc::clone(member), version, signed_out));
 }
 
@@ -237,6 +241,7 @@ async fn store_sign_out(app: Arc<App>, member: Arc<Member>, version: i64, signed
 fn delayed(app: &App, member: &Member, stated: Option<Timestamp>, why: &str) -> Fault {
     let (now, keeper) = (app.now(), &member.shared.keeper);
     let (until, failures) = keeper.pause(stated, now);
+    app.metrics.refreshed(member.account.id, Refresh::Delayed);
     tracing::warn!(account = %member.account.name, why, failures, "a token was not refreshed");
     if keeper.is_to_be_told(now) {
         let account = member.account.id;

@@ -14,20 +14,20 @@ const NOTE_CHARS_MAX: usize = 2_000;
 /// in a binding, or that a terminal would obey.
 pub(super) fn checked_name(text: &str) -> Result<String, VerbError> {
     let name = text.trim();
-    let refuse = |why: &str| Err(VerbError::Invalid(format!("the name {name:?} {why}")));
+    let refuse = |why: String| Err(VerbError::Invalid(why));
     let is_id = name.parse::<AccountId>().is_ok()
         || name.parse::<GroupId>().is_ok()
         || name.parse::<KeyId>().is_ok();
     if name.is_empty() {
         Err(VerbError::Invalid("a name cannot be empty".into()))
     } else if name.chars().count() > NAME_CHARS_MAX {
-        refuse(&format!("is longer than {NAME_CHARS_MAX} characters"))
+        refuse(format!("the name {name:?} is longer than {NAME_CHARS_MAX} characters"))
     } else if name.chars().any(char::is_control) {
-        refuse("has control characters")
+        refuse(format!("the name {name:?} has control characters"))
     } else if is_id {
-        refuse("has the form of an id")
+        refuse(format!("the name {name:?} has the form of an id"))
     } else if name.starts_with(GROUP_MARK) {
-        refuse("begins like a group in a binding")
+        refuse(format!("the name {name:?} begins like a group in a binding"))
     } else {
         Ok(name.to_owned())
     }

@@ -3,6 +3,7 @@
 mod bulk;
 mod fields;
 mod heavy;
+mod language;
 
 use std::fs;
 use std::io::Write;
@@ -293,13 +294,13 @@ async fn the_ways_to_end_are_told_apart() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let site = Site::new().await;
-    for line in ["demo", "backup f", "key rotate a", "price refresh"] {
+    for line in ["backup f", "key rotate a", "price refresh"] {
         let output = site.crs(line, "");
         assert_eq!(output.status.code(), Some(2), "{line}");
         assert!(text(&output.stderr).contains("not built yet"), "{line}");
     }
     let help = text(&site.crs("--help", "").stdout);
-    assert!(help.contains("With later versions: demo, import"), "{help}");
+    assert!(help.contains("With later versions: import"), "{help}");
 }
 
 #[test]

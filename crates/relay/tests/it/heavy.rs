@@ -4,11 +4,13 @@
 mod account_test;
 mod books;
 mod crash;
+mod doctor;
 mod export;
 mod failover;
 mod full;
 mod locked;
 mod logs;
+mod metrics;
 mod oauth;
 mod site;
 mod start;

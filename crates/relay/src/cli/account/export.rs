@@ -14,6 +14,7 @@ use crate::cli::Misuse;
 use crate::cli::context::Context;
 use crate::cli::secret;
 use crate::cli::terminal::write;
+use crate::text::{retold, spoken, tr};
 use crate::verbs::account::{self, Bundle, Existing, Imported, Run, Selection};
 
 /// The variable that may hold the passphrase.
@@ -62,10 +63,10 @@ impl Export {
         let (store, now) = (&context.store, context.now);
         let exported = account::export(store, &selection, passphrase.as_ref(), now).await?;
         if !exported.sign_ins.is_empty() {
-            warn(&format!(
-                "the file has the sign-in of {}: used in two places, its refresh tokens end it. \
-                 Pause the account here, and let one relay alone go on with it.",
-                exported.sign_ins.join(", ")
+            warn(&tr!(
+                "the file has the sign-in of {names}: used in two places, its refresh tokens end \
+                 it. Pause the account here, and let one relay alone go on with it.",
+                names = exported.sign_ins.join(", "),
             ));
         }
         // A file is what is wanted, so this is JSON whether or not --json is given.
@@ -86,10 +87,10 @@ impl Import {
         let how = (existing, run);
         let done = account::import(store, bundle, passphrase.as_ref(), how, now).await?;
         if !done.sign_ins.is_empty() && run == Run::Real {
-            warn(&format!(
-                "the sign-in of {} came along: from now on it may be used here alone, as refresh \
-                 tokens that are used in two places end it",
-                done.sign_ins.join(", ")
+            warn(&tr!(
+                "the sign-in of {names} came along: from now on it may be used here alone, as \
+                 refresh tokens that are used in two places end it",
+                names = done.sign_ins.join(", "),
             ));
         }
         context.form.answer(&done, |done| text_of(done, run))
@@ -125,8 +126,8 @@ fn new_passphrase(file: Option<&Path>) -> anyhow::Result<Secret> {
     if let Some(given) = given_passphrase(file)? {
         return Ok(given);
     }
-    let first = ask("passphrase for the file")?;
-    let again = ask("the same again")?;
+    let first = ask(&tr!("passphrase for the file"))?;
+    let again = ask(&tr!("the same again"))?;
     anyhow::ensure!(first == again, "the two passphrases differ; nothing was written");
     Ok(first)
 }
@@ -136,7 +137,7 @@ fn known_passphrase(file: Option<&Path>, bundle: &Path) -> anyhow::Result<Secret
         Some(given) => Ok(given),
         // What is typed would be read as the file.
         None if bundle == Path::new("-") => Err(nowhere().into()),
-        None => ask("passphrase of the file"),
+        None => ask(&tr!("passphrase of the file")),
     }
 }
 
@@ -150,23 +151,41 @@ fn nowhere() -> Misuse {
 
 fn warn(text: &str) {
     // Nobody is left to be warned if this fails.
-    let _ = writeln!(io::stderr().lock(), "warning: {text}");
+    let _ = writeln!(io::stderr().lock(), "{}", tr!("warning: {text}", text));
 }
 
 fn text_of(done: &Imported, run: Run) -> String {
-    let would = if run == Run::Dry { "would be " } else { "" };
-    let mut lines = vec![format!(
-        "{would}imported {}, {would}updated {}, skipped {}",
-        done.imported,
-        done.updated,
-        done.skipped.len()
-    )];
-    lines.extend(done.skipped.iter().map(|it| format!("skipped {}: {}", it.name, it.why)));
+    let Imported { imported, updated, .. } = done;
+    let skipped = done.skipped.len();
+    let mut lines = vec![match run {
+        Run::Dry => tr!(
+            "would be imported {imported}, would be updated {updated}, skipped {skipped}",
+            imported,
+            updated,
+            skipped,
+        ),
+        Run::Real => tr!(
+            "imported {imported}, updated {updated}, skipped {skipped}",
+            imported,
+            updated,
+            skipped,
+        ),
+    }];
+    let skipped = done
+        .skipped
+        .iter()
+        .map(|it| tr!("skipped {name}: {why}", name = it.name, why = retold(&it.why, spoken())));
+    lines.extend(skipped);
     lines.extend(done.kept_sign_ins.iter().map(|name| {
-        format!("{name} keeps the sign-in it has: the file's is not newer, and may be used up")
+        tr!("{name} keeps the sign-in it has: the file's is not newer, and may be used up", name,)
     }));
     let lacks = done.incomplete.iter().map(|it| {
-        format!("{} lacks {}: set that, then `crs account resume`", it.name, it.missing.join(", "))
+        let missing: Vec<_> = it.missing.iter().map(|it| retold(it, spoken())).collect();
+        tr!(
+            "{name} lacks {missing}: set that, then `crs account resume`",
+            name = it.name,
+            missing = missing.join(", "),
+        )
     });
     lines.extend(lacks);
     lines.join("\n")

@@ -15,6 +15,7 @@ use crate::app::random;
 use crate::cli::Which;
 use crate::cli::context::Context;
 use crate::cli::secret;
+use crate::text::{retold, spoken, tr};
 use crate::verbs::account::{self, LoggedIn, Login, LoginError};
 
 /// How often a person may paste what is no code, before anything was sent.
@@ -73,9 +74,9 @@ fn pkce() -> Pkce {
 }
 
 async fn finish(context: &Context, login: &Login) -> anyhow::Result<AccountId> {
-    say(&format!(
-        "Open this address, sign in and agree:\n\n  {}\n\nThen paste the code that the page shows.",
-        login.url()
+    say(&tr!(
+        "Open this address, sign in and agree:\n\n  {url}\n\nThen paste the code that the page shows.",
+        url = login.url(),
     ))?;
     let tls = tls_config();
     let mut tries = 1;
@@ -90,7 +91,7 @@ async fn finish(context: &Context, login: &Login) -> anyhow::Result<AccountId> {
             }
             Err(LoginError::Pasted(error)) if tries < PASTES_MAX && io::stdin().is_terminal() => {
                 tries += 1;
-                say(&format!("{error}"))?;
+                say(&retold(&error.to_string(), spoken()))?;
             }
             Err(error) => return Err(error).context("not signed in, and nothing was changed"),
         }
@@ -99,7 +100,7 @@ async fn finish(context: &Context, login: &Login) -> anyhow::Result<AccountId> {
 
 /// Reads one line: a pipe may stay open behind it.
 fn ask() -> anyhow::Result<Secret> {
-    write!(io::stderr(), "Code: ").context("cannot ask")?;
+    write!(io::stderr(), "{}", tr!("Code: ")).context("cannot ask")?;
     let line = secret::line_of_stdin()?;
     if !io::stdin().is_terminal() {
         say("")?;
@@ -112,13 +113,14 @@ fn ask() -> anyhow::Result<Secret> {
 fn tell(context: &Context, done: &LoggedIn) -> anyhow::Result<()> {
     if !done.can_refresh {
         let ends = match done.expires_at {
-            Some(_) => format!("it ends on {}", context.time(done.expires_at)),
-            None => "nobody said when it ends".to_owned(),
+            Some(_) => tr!("it ends on {time}", time = context.time(done.expires_at)),
+            None => tr!("nobody said when it ends"),
         };
-        say(&format!("note: this token cannot be refreshed: {ends}; sign in again before that"))?;
+        say(&tr!("note: this token cannot be refreshed: {ends}; sign in again before that", ends))?;
     }
     if let Some(why) = &done.unidentified {
-        say(&format!("note: signed in, but the provider did not tell the plan: {why}"))?;
+        let why = retold(why, spoken());
+        say(&tr!("note: signed in, but the provider did not tell the plan: {why}", why))?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::cli::terminal::facts;
 use crate::cli::when;
 use crate::live::{self, NoAnswer};
 use crate::prices;
+use crate::text::{retold, spoken, tr};
 use crate::verbs::account::{self, AccountTest, TestAsk, TestBy, Verdict};
 
 /// Accounts that are tested at one time.
@@ -106,21 +107,23 @@ async fn test(
 
 fn texts(tests: &[AccountTest]) -> String {
     if tests.is_empty() {
-        return "no accounts to test".to_owned();
+        return tr!("no accounts to test");
     }
     tests.iter().map(text).collect::<Vec<_>>().join("\n")
 }
 
 fn text(test: &AccountTest) -> String {
-    let status = test.status.map(|status| format!(" (status {status})")).unwrap_or_default();
+    let status = test.status.map(|status| tr!(" (status {status})", status)).unwrap_or_default();
     let exit = match test.exit_address {
-        Some(address) => format!("{} ({address})", test.exit),
-        None => test.exit.clone(),
+        Some(address) => format!("{} ({address})", retold(&test.exit, spoken())),
+        None => retold(&test.exit, spoken()),
     };
     let usage = test.usage.as_ref().map(|usage| {
-        format!(
-            "{} tokens in, {} out, ${:.6}",
-            usage.input_tokens, usage.output_tokens, usage.cost_usd
+        tr!(
+            "{input} tokens in, {output} out, {cost}",
+            input = usage.input_tokens,
+            output = usage.output_tokens,
+            cost = format_args!("${:.6}", usage.cost_usd),
         )
     });
     let plan = test.plan.as_ref().map(|identity| {
@@ -129,32 +132,34 @@ fn text(test: &AccountTest) -> String {
             parts.into_iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
         parts.join(", ")
     });
-    let millis = test.status.map(|_| format!("{} ms", test.millis));
+    let millis = test.status.map(|_| tr!("{ms} ms", ms = test.millis));
     let lines = [
-        ("why", test.fault.clone()),
-        ("it said", test.said.clone()),
-        ("until", test.resets_at.clone()),
-        ("exit", Some(exit)),
-        ("latency", millis),
-        ("model", test.model.clone()),
-        ("answer", test.answer.clone()),
-        ("used", usage),
-        ("plan", plan),
+        (tr!("why"), test.fault.as_ref().map(|fault| retold(fault, spoken()))),
+        (tr!("it said"), test.said.clone()),
+        (tr!("until"), test.resets_at.clone()),
+        (tr!("exit"), Some(exit)),
+        (tr!("latency"), millis),
+        (tr!("model"), test.model.clone()),
+        (tr!("answer"), test.answer.clone()),
+        (tr!("used"), usage),
+        (tr!("plan"), plan),
     ];
     let lines = lines.map(|(name, value)| (name, value.unwrap_or_default()));
     let facts = facts(&lines);
     let facts: Vec<String> = facts.lines().map(|line| format!("  {line}")).collect();
-    format!("{}: {}{status}\n{}\n", test.name, words(test.verdict), facts.join("\n"))
+    let verdict = words(test.verdict);
+    let head = tr!("{name}: {verdict}{status}", name = test.name, verdict, status);
+    format!("{head}\n{}\n", facts.join("\n"))
 }
 
-const fn words(verdict: Verdict) -> &'static str {
+fn words(verdict: Verdict) -> String {
     match verdict {
-        Verdict::Works => "works",
-        Verdict::Refused => "refused",
-        Verdict::Limited => "at its limit; the secret is accepted",
-        Verdict::Unclear => "unclear whether it works",
-        Verdict::Failing => "the upstream has an error of its own",
-        Verdict::Unreachable => "cannot be reached",
-        Verdict::NoToken => "has no token to ask with",
+        Verdict::Works => tr!("works"),
+        Verdict::Refused => tr!("refused"),
+        Verdict::Limited => tr!("at its limit; the secret is accepted"),
+        Verdict::Unclear => tr!("unclear whether it works"),
+        Verdict::Failing => tr!("the upstream has an error of its own"),
+        Verdict::Unreachable => tr!("cannot be reached"),
+        Verdict::NoToken => tr!("has no token to ask with"),
     }
 }

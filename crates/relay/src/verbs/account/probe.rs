@@ -135,6 +135,9 @@ pub struct AccountTest {
     pub usage: Option<TestUsage>,
     /// Whose sign-in it is, and with which plan.
     pub plan: Option<Identity>,
+    /// By how many milliseconds the clock here is ahead of the provider's, as its answer dates.
+    #[serde(default)]
+    pub clock_ahead_millis: Option<i64>,
 }
 
 /// What a test used.
@@ -263,6 +266,7 @@ impl AccountTest {
             answer: None,
             usage: None,
             plan: None,
+            clock_ahead_millis: None,
         }
     }
 

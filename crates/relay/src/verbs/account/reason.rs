@@ -52,11 +52,17 @@ pub(super) fn rest(
             format!("its token ended and was not refreshed; tried again at {until}")
         }
         cause => {
-            let who = if rest.scope == RestLive::HOST { "its host rests" } else { "rests" };
-            let family = rest.family.as_ref().filter(|family| !family.is_empty());
-            let family = family.map(|family| format!(" for {family}")).unwrap_or_default();
-            let stated = if rest.stated { ", stated by it" } else { "" };
-            format!("{who}{family} until {until}: {cause}{stated}")
+            let cause =
+                if rest.stated { format!("{cause}, stated by it") } else { cause.to_string() };
+            let family = rest.family.as_deref().filter(|family| !family.is_empty());
+            match (rest.scope == RestLive::HOST, family) {
+                (true, Some(family)) => {
+                    format!("its host rests for {family} until {until}: {cause}")
+                }
+                (true, None) => format!("its host rests until {until}: {cause}"),
+                (false, Some(family)) => format!("rests for {family} until {until}: {cause}"),
+                (false, None) => format!("rests until {until}: {cause}"),
+            }
         }
     }
 }
@@ -102,8 +108,12 @@ fn stopped(rest: &RestLive, windows: &[WindowView], marks: StopAt, until: &str) 
 
 fn subscription(stored: &StoredAccount, known: &Known<'_>) -> Option<String> {
     let at = stored.account.ends_at.filter(|at| *at <= known.now.plus(WARNED_AHEAD))?;
-    let verb = if at <= known.now { "ended" } else { "ends" };
-    Some(format!("subscription {verb} on {}", ending(at, known.zone)))
+    let day = ending(at, known.zone);
+    Some(if at <= known.now {
+        format!("subscription ended on {day}")
+    } else {
+        format!("subscription ends on {day}")
+    })
 }
 
 fn sign_in(stored: &StoredAccount, known: &Known<'_>) -> Option<String> {
@@ -126,13 +136,17 @@ fn sign_in(stored: &StoredAccount, known: &Known<'_>) -> Option<String> {
 
 fn signed_out_since(out: SignedOut, tokens: &Tokens, login: &str, known: &Known<'_>) -> String {
     let since = time(out.at, known.now, known.zone);
-    let serves = match tokens.expires_at {
+    let cause = out.cause;
+    match tokens.expires_at {
         Some(at) if at > known.now => {
-            format!("; until {} its last token serves", time(at, known.now, known.zone))
+            let until = time(at, known.now, known.zone);
+            format!(
+                "signed out since {since}: {cause}; sign in again: {login}; until {until} its \
+                 last token serves"
+            )
         }
-        _ => String::new(),
-    };
-    format!("signed out since {since}: {}; sign in again: {login}{serves}", out.cause)
+        _ => format!("signed out since {since}: {cause}; sign in again: {login}"),
+    }
 }
 
 /// What is to be said of a token that cannot be refreshed.
@@ -141,9 +155,12 @@ fn setup_token(tokens: &Tokens, login: &str, known: &Known<'_>) -> Option<String
         return None;
     }
     let at = tokens.expires_at.filter(|at| *at <= known.now.plus(WARNED_AHEAD))?;
-    let verb = if at <= known.now { "ended" } else { "ends" };
     let day = ending(at, known.zone);
-    Some(format!("setup token {verb} on {day} and cannot be refreshed; sign in again: {login}"))
+    Some(if at <= known.now {
+        format!("setup token ended on {day} and cannot be refreshed; sign in again: {login}")
+    } else {
+        format!("setup token ends on {day} and cannot be refreshed; sign in again: {login}")
+    })
 }
 
 fn has_ended(tokens: &Tokens, now: Timestamp) -> bool {

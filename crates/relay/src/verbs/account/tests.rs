@@ -150,7 +150,7 @@ async fn a_running_server_tells_rests_and_calls_under_way() {
         accounts: vec![account],
         keys: vec![KeyLive { id: KeyId(1), in_flight: 3 }],
         calls_open: 3,
-        address: None,
+        ..LiveState::default()
     };
     let known = Known { live: Some(&live), ..ALONE };
     let shown = show(store, "main", &known).await.expect("shown");

@@ -106,13 +106,14 @@ pub(in crate::verbs) async fn refuse_if_bound(
     if names.is_empty() {
         return Ok(());
     }
-    let more = match names.len().saturating_sub(NAMES_SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let more = names.len().saturating_sub(NAMES_SHOWN);
     names.truncate(NAMES_SHOWN);
     let names = names.join(", ");
-    let why = format!("keys are bound to it: unbind or remove {names}{more} first");
+    let why = if more == 0 {
+        format!("keys are bound to it: unbind or remove {names} first")
+    } else {
+        format!("keys are bound to it: unbind or remove {names} and {more} more first")
+    };
     Err(VerbError::Invalid(why))
 }
 

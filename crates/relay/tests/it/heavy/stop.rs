@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use relay_testkit::{Client, Incoming};
+use relay_testkit::{Client, Incoming, RefreshOutcome};
 
 use super::books::{Books, price_nanos};
 use super::site::{MESSAGES, SONNET, Served, Stream, body, resident_mib, until};
@@ -116,6 +116,42 @@ async fn a_second_signal_ends_open_calls_at_once() {
     assert!(begun.elapsed() < LAST_STEPS, "ended after {:?}", begun.elapsed());
     let mut books = assert_all_is_recorded(&served, 1).await;
     assert_eq!(books.record(&id).await.outcome, "shutdown");
+}
+
+#[tokio::test]
+async fn a_stop_with_a_short_grace_is_over_soon_whatever_hangs_and_loses_no_record() {
+    /// What the image for containers sets; their engine kills 10 s after it asked.
+    const GRACE: Duration = Duration::from_secs(5);
+    const OVER_WITHIN: Duration = Duration::from_secs(8);
+    let mut served = Served::with(&[("SHUTDOWN_GRACE", "5")]).await;
+    let gate = served.provider.holds_refreshes();
+    let due = served.provider.issues("b", Duration::from_secs(2)).to_json();
+    let (address, token_url) = (served.provider.base_url(), served.provider.token_url());
+    served.relay.add_oauth_account("b", &address, &token_url, &due, &[]).await;
+    gate.until_held(1).await;
+    let (stream, id) = opened(&served.client(), "[[paced 3000 20]]").await;
+    let mut lock = Books::open(served.relay.data_dir()).await;
+    lock.run("begin exclusive").await;
+
+    let begun = Instant::now();
+    served.relay.terminate();
+    assert_eq!(ended_with(stream).await, "error");
+    assert_eq!(gate.held(), 1, "the refresh does not hang");
+    assert_eq!(served.relay.wait().await.code(), Some(0));
+    let took = begun.elapsed();
+    println!("ended after {took:?}");
+    assert!(GRACE <= took && took < OVER_WITHIN, "ended after {took:?}");
+
+    gate.release();
+    lock.run("rollback").await;
+    served.relay.restart().await;
+    served.provider.until_outcomes(RefreshOutcome::Granted, 1).await;
+    let mut books = Books::open(served.relay.data_dir()).await;
+    books.until_calls(1, Duration::from_secs(15)).await;
+    let record = books.record(&id).await;
+    assert_eq!((record.outcome.as_str(), record.exactness.as_str()), ("shutdown", "estimated"));
+    served.stop().await;
+    assert_all_is_recorded(&served, 1).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What an answer says of the account.
 
+use http::header::DATE;
 use relay_core::account::AccountKind;
 use relay_core::clock::Timestamp;
 use relay_core::health::RestCause;
@@ -27,6 +28,7 @@ pub(super) fn judge(
     secret: &Secret,
 ) -> AccountTest {
     test.status = Some(heard.status);
+    test.clock_ahead_millis = clock_ahead_millis(heard, way.now);
     if (200..300).contains(&heard.status) {
         return accepted(test, heard, question, secret);
     }
@@ -59,6 +61,13 @@ pub(super) fn judge(
             AccountTest { verdict: Verdict::Unclear, fault: Some(words), ..test }
         }
     }
+}
+
+/// By how much the clock here is ahead of the provider's, at the head of its answer.
+fn clock_ahead_millis(heard: &Heard, begun: Timestamp) -> Option<i64> {
+    let date = heard.headers.get(DATE)?.to_str().ok()?;
+    let theirs = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_millisecond();
+    Some(begun.plus(heard.head_after).as_millis().saturating_sub(theirs))
 }
 
 /// What the answer used.

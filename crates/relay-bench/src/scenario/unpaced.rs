@@ -1,0 +1,85 @@
+//! Streams that the provider sends as fast as it can.
+
+use super::{Bench, failures, unary};
+use crate::figures::{Figures, float, micros_each, per_second, ratio};
+use crate::load::{Load, steady};
+use crate::report::Table;
+use crate::request::{Shape, Wanted};
+use crate::stand::{Stand, Target};
+
+/// Events of a stream.
+const EVENTS: u32 = 200;
+/// Connections.
+const CONNECTIONS: [usize; 2] = [16, 64];
+
+pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Table>> {
+    let stand = Stand::start(&bench.programs)?;
+    let mut table = Table::new(
+        "Unpaced streams",
+        "Streams of 200 events, sent at once; requests of 1 KB. µs of CPU a call and an event, and \
+         events a second.",
+        &[
+            "connections",
+            "nginx µs/call",
+            "relay µs/call",
+            "nginx µs/event",
+            "relay µs/event",
+            "ratio",
+            "direct events/s",
+            "nginx events/s",
+            "relay events/s",
+            "failed",
+        ],
+    );
+    for connections in CONNECTIONS {
+        let case = format!("unpaced/{connections}");
+        for _ in 0..bench.plan.rounds {
+            round(bench, &stand, &case, connections, figures)?;
+        }
+        let figure = |what: &str, places| figures.text(&format!("{case}/{what}"), places);
+        table.rows.push(vec![
+            connections.to_string(),
+            figure("nginx/cpu_us", 1),
+            figure("relay/cpu_us", 1),
+            figure("nginx/event_cpu_us", 2),
+            figure("relay/event_cpu_us", 2),
+            figure("ratio", 2),
+            figure("direct/events_per_second", 0),
+            figure("nginx/events_per_second", 0),
+            figure("relay/events_per_second", 0),
+            failures(figures, &format!("{case}/failed")),
+        ]);
+    }
+    Ok(vec![table])
+}
+
+fn round(
+    bench: &Bench,
+    stand: &Stand,
+    case: &str,
+    connections: usize,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    let shape = Shape { wanted: Wanted::Stream { deltas: EVENTS, interval_ms: 0 }, kilobytes: 1 };
+    let (mut each, mut failed) = ([None; 3], 0);
+    for (at, target) in Target::ALL.into_iter().enumerate() {
+        let load = Load { to: stand.destination(target), shape, connections };
+        let (warm_up, window) = (bench.plan.warm_up, bench.plan.window);
+        let seen = steady(&load, warm_up, window, stand.process(target))?;
+        let name = format!("{case}/{}", target.name());
+        unary::note(figures, &name, &seen);
+        each[at] = seen.spent.and_then(|spent| micros_each(spent, seen.deltas));
+        if let Some(each) = each[at] {
+            figures.add(&format!("{name}/event_cpu_us"), each);
+        }
+        let rate = per_second(seen.deltas, seen.elapsed);
+        figures.add(&format!("{name}/events_per_second"), rate);
+        failed += seen.failed;
+    }
+    let [_, nginx, relay] = each;
+    if let Some(ratio) = ratio(relay, nginx) {
+        figures.add(&format!("{case}/ratio"), ratio);
+    }
+    figures.add(&format!("{case}/failed"), float(failed));
+    Ok(())
+}

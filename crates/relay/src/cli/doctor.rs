@@ -1,0 +1,182 @@
+//! `crs doctor`: says in words what is wrong and what to do. It gathers, `verbs::doctor` judges.
+//!
+//! It changes nothing, and whatever it cannot look at becomes a finding: a doctor that dies of
+//! what it is to diagnose helps nobody.
+
+mod ask;
+mod machine;
+mod port;
+mod records;
+mod report;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Args;
+use relay_core::clock::{Clock, SystemClock, Timestamp};
+use relay_store::data_dir::DataDir;
+
+use self::records::Records;
+use crate::cli::{Global, context, owner};
+use crate::config::{Layers, Loaded, Mistakes, Settings};
+use crate::text::{spoken, tr};
+use crate::verbs::doctor::directory::{self, Place};
+use crate::verbs::doctor::network::Strangers;
+use crate::verbs::doctor::{
+    Check, Finding, Report, State, clock, machine as judge_machine, network, settings,
+};
+use crate::verbs::moment;
+
+/// Flags of `crs doctor`.
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// Ask each account for a few words, which costs a few tokens, not for its list of models
+    #[arg(long)]
+    calls: bool,
+}
+
+/// Whether a program reads what the doctor finds. That is not translated, and all of it is words.
+pub(super) fn is_read_by_a_program(arguments: &[OsString]) -> bool {
+    let has = |word: &str| arguments.iter().skip(1).any(|argument| argument == word);
+    has("doctor") && has("--json")
+}
+
+impl Doctor {
+    pub(super) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        let now = SystemClock.now();
+        let mut findings = Vec::new();
+        let settings = read_settings(global, &mut findings);
+        findings.push(settings::judge_zone(&zone(&settings, now)));
+
+        let absolute = std::path::absolute(&settings.data_dir);
+        let path = &absolute.unwrap_or_else(|_| settings.data_dir.clone());
+        let mut place = machine::place(path);
+        if let Place::There(_) = place {
+            // Returns only if this process is the owner already, or cannot become it.
+            if let Err(error) = owner::become_owner(path) {
+                let why = crate::text::chain(&error, spoken());
+                findings.push(Finding::note(Check::Owner, why));
+            }
+            place = machine::place(path);
+        }
+        findings.extend(directory::judge(path, &place));
+        let dir = DataDir::open(path).ok().filter(|_| matches!(place, Place::There(_)));
+        let records = if let Some(dir) = &dir {
+            findings.extend(machine::space(dir));
+            Some(Records::look(&settings, dir, self.ask_for(), now).await)
+        } else {
+            findings.extend(without_directory());
+            None
+        };
+        findings.extend(place_findings(&settings, records.as_ref()));
+        let (newest_record, ahead_millis) = records.map_or_else(Default::default, |records| {
+            findings.extend(records.findings);
+            (records.newest_record, records.ahead_millis)
+        });
+        findings.push(clock::judge(&clock::Facts { now, newest_record, ahead_millis }));
+
+        let report = Report::new(findings);
+        global.form().answer(&report, report::text)?;
+        let is_well = report.wrong == 0;
+        Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+impl Doctor {
+    const fn ask_for(&self) -> ask::For {
+        if self.calls { ask::For::Words } else { ask::For::Models }
+    }
+}
+
+/// The settings; where some are mistaken, with the usual in their place.
+fn read_settings(global: &Global, findings: &mut Vec<Finding>) -> Settings {
+    let layers = || context::layers(global, []);
+    let full = match layers() {
+        Ok(full) => full,
+        Err(error) => {
+            let what = crate::text::chain(&error, spoken());
+            let to_do = tr!("run this in a directory that exists, with a path in UTF-8");
+            findings.push(Finding::wrong(Check::Settings, what, to_do));
+            Layers::default()
+        }
+    };
+    match Settings::load(full) {
+        Ok(Loaded { settings, warnings }) => {
+            findings.extend(settings::judge(&[], &warnings));
+            settings
+        }
+        Err(Mistakes(mistakes)) => {
+            findings.extend(settings::judge(&mistakes, &[]));
+            let right = layers().map(|layers| without_mistakes(&layers)).unwrap_or_default();
+            let loaded = Settings::load(right).or_else(|_| Settings::load(Layers::default()));
+            loaded.expect("what nobody set is right").settings
+        }
+    }
+}
+
+/// The layers without every value that is a mistake by itself.
+fn without_mistakes(layers: &Layers) -> Layers {
+    let mut right = Layers::default();
+    for (name, origin) in layers.names() {
+        let Some((value, _)) = layers.get(name) else { continue };
+        let mut alone = Layers::default();
+        alone.add(name, value.clone(), origin.clone());
+        if Settings::load(alone).is_ok() {
+            right.add(name, value.clone(), origin.clone());
+        }
+    }
+    right
+}
+
+fn zone(settings: &Settings, now: Timestamp) -> settings::Zone {
+    let zone = &settings.time_zone;
+    let fixed = || zone.to_fixed_offset().ok().map(|offset| offset.to_string());
+    let name = zone.iana_name().map(str::to_owned).or_else(fixed);
+    settings::Zone { name: name.filter(|_| !zone.is_unknown()), local: moment::in_zone(now, zone) }
+}
+
+/// What cannot be looked at where there is no data directory.
+fn without_directory() -> Vec<Finding> {
+    use Check as C;
+    let checks = [C::Disk, C::MasterKey, C::Database, C::Journal, C::Server, C::Accounts, C::Keys];
+    let skipped = |check| Finding::skipped(check, tr!("the data directory cannot be looked at"));
+    checks.map(skipped).to_vec()
+}
+
+/// Where the relay listens and on what machine.
+fn place_findings(settings: &Settings, records: Option<&Records>) -> Vec<Finding> {
+    let server = records.map_or(&network::Server::None, |records| &records.server);
+    let (port, process) = match server {
+        network::Server::None => {
+            let address = (settings.host, settings.port).into();
+            (network::judge_port(address, &port::look(address)), None)
+        }
+        network::Server::Running { address: Some(address), process, .. } => {
+            (network::judge_listening(*address), *process)
+        }
+        network::Server::Running { process, .. } | network::Server::Mute { process } => {
+            let why = tr!("the relay does not say where it listens");
+            (Finding::skipped(Check::Port, why), *process)
+        }
+    };
+    let strangers = records.map_or(Strangers::Unseen, |records| records.strangers);
+    let ranges = settings.trusted_proxies.ranges();
+    let (files, whose) = machine::open_files(process);
+    let bodies = u64::try_from(settings.calls.body_memory_bytes).unwrap_or(u64::MAX);
+    vec![
+        port,
+        network::judge_trusted(ranges, settings.host, strangers),
+        judge_machine::judge_open_files(files, whose),
+        judge_machine::judge_memory(machine::memory(process), bodies),
+    ]
+}
+
+/// The word for a state.
+fn word(state: State) -> String {
+    match state {
+        State::Well => tr!("well"),
+        State::Note => tr!("noted"),
+        State::Wrong => tr!("WRONG"),
+        State::Skipped => tr!("skip"),
+    }
+}
