@@ -158,14 +158,14 @@ impl Meter {
 
 /// Meters a complete JSON answer. `None` if it is no message or states no usage.
 pub fn unary(body: &[u8]) -> Option<Metered> {
-    let message: Message = serde_json::from_slice(body).ok()?;
-    if message.kind.is_some_and(|kind| kind != "message") {
+    let [kind, model, usage] = members(body, ["type", "model", "usage"]).ok()?;
+    if kind.is_some_and(|kind| kind != "message") {
         return None;
     }
     let mut stated = Stated::default();
-    stated.update(&message.usage?);
+    stated.update(&usage?);
     let mut model_served = String::new();
-    label(&mut model_served, message.model.as_ref());
+    label(&mut model_served, model.as_ref());
     stated.is_some().then(|| Metered {
         usage: stated.tokens(),
         exactness: Exactness::Exact,
@@ -173,6 +173,27 @@ pub fn unary(body: &[u8]) -> Option<Metered> {
         service_tier: stated.service_tier,
         speed: stated.speed,
     })
+}
+
+/// These members of an object, of which the rest is only passed over: it is the answer itself.
+fn members<const N: usize>(
+    body: &[u8],
+    names: [&str; N],
+) -> Result<[Option<Value>; N], ScanError> {
+    let mut values = [const { None }; N];
+    let mut scanner = Scanner::new(body);
+    scanner.object(|scanner, name| {
+        let wanted = names.iter().position(|wanted| wanted.as_bytes() == &*name.name());
+        scanner.kind()?;
+        let start = scanner.at();
+        scanner.skip()?;
+        if let Some(index) = wanted {
+            values[index] = serde_json::from_slice(&body[start..scanner.at()]).ok();
+        }
+        Ok(())
+    })?;
+    scanner.end()?;
+    Ok(values)
 }
 
 /// The data of `message_start`.
@@ -184,8 +205,6 @@ struct Start {
 /// A message, or what is read of it. `Value` where a host may send anything.
 #[derive(Deserialize)]
 struct Message {
-    #[serde(rename = "type")]
-    kind: Option<Value>,
     model: Option<Value>,
     usage: Option<Value>,
 }
