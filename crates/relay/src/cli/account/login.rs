@@ -11,7 +11,7 @@ use relay_store::accounts::NewAccount;
 use relay_upstream::client::tls_config;
 use relay_upstream::oauth::{Flow, Pkce};
 
-use crate::app::random;
+use crate::randomness::random;
 use crate::cli::Which;
 use crate::cli::context::Context;
 use crate::cli::secret;
