@@ -100,7 +100,7 @@ class Setting:
     def start_relay(self, crs):
         port = free_port()
         data = self.folder / "data"
-        env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TZ": "UTC", **{k:v for k,v in os.environ.items() if k.startswith("TOKIO")}}
+        env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "TZ": "UTC"}
         relay = self.spawn([crs, "serve", "--host", "127.0.0.1", "--port", str(port), "--data-dir", data], env=env, cwd=self.folder)
         wait_for(port)
         def run(*arguments, stdin=""):
