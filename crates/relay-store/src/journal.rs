@@ -6,6 +6,7 @@
 //! entries; attempts that are still open are carried over first.
 
 mod disk;
+mod fresh;
 mod line;
 mod look;
 mod reader;
@@ -47,6 +48,22 @@ pub enum Entry {
     Opened(OpenAttempt),
     /// A call has ended: what it used.
     Settled(CallRecord),
+}
+
+/// An entry that is only looked at.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum EntryRef<'a> {
+    Settled(&'a CallRecord),
+}
+
+/// A record that could not be written, and why.
+#[derive(Debug)]
+pub struct Unwritten {
+    /// Why.
+    pub error: JournalError,
+    /// The record.
+    pub record: CallRecord,
 }
 
 /// A place in the journal: right behind an entry, or at the start of a segment.
@@ -224,9 +241,38 @@ impl Journal {
         let line = line::encode(entry)?;
         let change = OpenChange::of(entry);
         let shared = &self.inner.shared;
-        let position = shared.writer.lock().append(&line, change)?;
+        let mut writer = shared.writer.lock();
+        let position = writer.append(&line, change)?;
+        if let Entry::Settled(_) = entry {
+            writer.fresh.begin_anew(position);
+        }
+        drop(writer);
         shared.publish(position);
         Ok(position)
+    }
+
+    /// Appends the record of a call that has ended, as [`Journal::append`] does, and keeps it at hand
+    /// for the tail.
+    ///
+    /// # Errors
+    ///
+    /// With the record, if it could not be written.
+    pub fn settle(&self, record: CallRecord) -> Result<Position, Box<Unwritten>> {
+        let shared = &self.inner.shared;
+        let written = line::encode(&EntryRef::Settled(&record)).and_then(|line| {
+            let mut writer = shared.writer.lock();
+            let position = writer.append(&line, OpenChange::Settled(record.call))?;
+            Ok((position, writer))
+        });
+        match written {
+            Ok((position, mut writer)) => {
+                writer.fresh.push(position, record);
+                drop(writer);
+                shared.publish(position);
+                Ok(position)
+            }
+            Err(error) => Err(Box::new(Unwritten { error, record })),
+        }
     }
 
     /// Waits until everything up to `position` survives what the options ask for.

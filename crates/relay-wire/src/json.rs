@@ -72,6 +72,28 @@ impl<'a> Quoted<'a> {
     }
 }
 
+/// Where the values of these members of an object stand; the last one of a name counts. The rest
+/// is only passed over.
+pub(crate) fn members<'a, const N: usize>(
+    object: &'a [u8],
+    names: [&str; N],
+) -> Result<[Option<&'a [u8]>; N], ScanError> {
+    let mut values = [None; N];
+    let mut scanner = Scanner::new(object);
+    scanner.object(|scanner, name| {
+        let wanted = names.iter().position(|wanted| wanted.as_bytes() == &*name.name());
+        scanner.kind()?;
+        let start = scanner.at();
+        scanner.skip()?;
+        if let Some(index) = wanted {
+            values[index] = Some(&object[start..scanner.at()]);
+        }
+        Ok::<_, ScanError>(())
+    })?;
+    scanner.end()?;
+    Ok(values)
+}
+
 /// A position in a JSON text.
 #[derive(Debug)]
 pub(crate) struct Scanner<'a> {

@@ -29,6 +29,7 @@ use crate::metrics::Metrics;
 use crate::models::Catalogue;
 use crate::open_calls::OpenCalls;
 use crate::outbox::Outbox;
+use crate::randomness::Randomness;
 use crate::refusals::Refusals;
 use crate::roster::{Member, Roster};
 use crate::shutdown::Shutdown;
@@ -61,6 +62,8 @@ pub struct App {
     pub unfinished: RwLock<()>,
     /// The days of the relay's time zone.
     pub calendar: Calendar,
+    /// Random bytes, for ids.
+    pub randomness: Randomness,
     /// Extra attempts of the last minute.
     pub retries: Mutex<RetryBudget>,
     /// The memory of request bodies.
@@ -128,17 +131,6 @@ impl App {
 
     /// A new call's id.
     pub fn new_call_id(&self, now: Timestamp) -> CallId {
-        CallId::new(now, random())
+        CallId::new(now, self.randomness.bytes())
     }
-}
-
-/// Random bytes from the operating system.
-///
-/// # Panics
-///
-/// If the operating system gives none, which on Linux happens only before it has booted.
-pub fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("the operating system has random bytes");
-    bytes
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use relay_core::clock::Clock;
 use relay_core::usage::{Attempt, CallRecord, Exactness, OpenAttempt, Outcome};
-use relay_store::journal::{Entry, Journal, Position, Tail};
+use relay_store::journal::{Journal, Position, Tail, Unwritten};
 use relay_store::pool::Store;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -52,12 +52,10 @@ impl Bookkeeping {
     /// Writes the record of a call that has ended into the journal. A journal that has no room
     /// even in its reserve takes it later.
     pub fn settle(&self, journal: &Journal, record: CallRecord) -> Option<Position> {
-        let entry = Entry::Settled(record);
-        let error = match journal.append(&entry) {
+        let Unwritten { error, record } = match journal.settle(record) {
             Ok(position) => return Some(position),
-            Err(error) => error,
+            Err(unwritten) => *unwritten,
         };
-        let Entry::Settled(record) = entry else { return None };
         let mut unwritten = self.unwritten.lock();
         if unwritten.len() < UNWRITTEN_MAX {
             tracing::error!(%error, call = %record.call, "a record waits in memory");
@@ -101,9 +99,8 @@ impl Bookkeeping {
     fn write_waiting(&self, journal: &Journal) {
         let mut unwritten = self.unwritten.lock();
         while let Some(record) = unwritten.pop_front() {
-            let entry = Entry::Settled(record);
-            if let (Err(_), Entry::Settled(record)) = (journal.append(&entry), entry) {
-                unwritten.push_front(record);
+            if let Err(refused) = journal.settle(record) {
+                unwritten.push_front(refused.record);
                 return;
             }
         }
@@ -213,7 +210,7 @@ pub fn settle_after_crash(
 ) -> Result<usize, relay_store::journal::JournalError> {
     let count = unsettled.len();
     for open in unsettled {
-        journal.append(&Entry::Settled(crashed(open, clock)))?;
+        journal.settle(crashed(open, clock)).map_err(|unwritten| unwritten.error)?;
     }
     Ok(count)
 }

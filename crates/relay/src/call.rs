@@ -10,6 +10,7 @@ mod doubt;
 mod ledger;
 mod pick;
 mod run;
+mod seldom;
 mod stream;
 mod unary;
 mod upstream_body;

@@ -23,6 +23,7 @@ pub mod models;
 pub mod open_calls;
 pub mod outbox;
 pub mod prices;
+pub mod randomness;
 pub mod refusals;
 pub mod roster;
 pub mod route;

@@ -120,6 +120,7 @@ pub async fn start(
         credentials,
         unfinished: RwLock::default(),
         calendar,
+        randomness: crate::randomness::Randomness::default(),
         retries: Mutex::default(),
         bodies: BodyMemory::new(settings.calls.body_memory_bytes),
         models: crate::models::Catalogue::default(),

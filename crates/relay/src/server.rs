@@ -1,9 +1,12 @@
 //! Accepts connections and serves requests on them.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::Request;
@@ -15,6 +18,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::service;
@@ -68,7 +72,7 @@ pub async fn run(app: Arc<App>, listener: TcpListener) {
     }
     drop(listener);
     // What has not left by then is dropped.
-    let _ = tokio::time::timeout(LAST_BYTES_WITHIN, graceful.shutdown()).await;
+    let _ = timeout(LAST_BYTES_WITHIN, graceful.shutdown()).await;
     connections.shutdown().await;
 }
 
@@ -91,17 +95,18 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: IpAddr, graceful: Watcher
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     builder.http2().timer(TokioTimer::new());
     let connection = builder.serve_connection(TokioIo::new(stream), handler).into_owned();
+    let mut connection = pin!(graceful.watch(connection));
     // The reader of heads has its own limit, but begins only when it is known which HTTP is spoken.
-    let silence = async {
-        tokio::time::sleep(HEAD_WITHIN).await;
-        if asked.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
-        }
+    let first_request = poll_fn(|cx| match connection.as_mut().poll(cx) {
+        Poll::Pending if asked.load(Ordering::Relaxed) => Poll::Ready(None),
+        ended => ended.map(Some),
+    });
+    let ended = match timeout(HEAD_WITHIN, first_request).await {
+        Ok(Some(ended)) => ended,
+        Ok(None) => connection.await,
+        Err(_) => return tracing::debug!("a connection asked for nothing"),
     };
-    tokio::select! {
-        ended = graceful.watch(connection) => if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended");
-        },
-        () = silence => tracing::debug!("a connection asked for nothing"),
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended");
     }
 }

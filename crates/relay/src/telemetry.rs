@@ -1,6 +1,7 @@
 //! Logging: text or JSON on the console, JSON in files that rotate.
 
 mod collector;
+mod lines;
 mod rotating;
 
 use std::io;
@@ -10,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{Layer, fmt};
 
 use crate::config::{LogFormat, LogSettings};
 
 use collector::{Writing, collect};
+use lines::{Lines, Look};
 use rotating::Rotating;
 
 /// Keeps the writers alive; what waits is written when it is dropped.
@@ -44,21 +45,17 @@ impl DroppedLines {
 
 /// Starts logging to the console and to `directory`.
 pub fn start(settings: &LogSettings, directory: &Path) -> io::Result<LogGuards> {
-    let file = Rotating::open(directory, settings.file_bytes_max, settings.files_max)?;
-    let (file, file_writing) = collect(file)?;
+    let files = Rotating::open(directory, settings.file_bytes_max, settings.files_max)?;
+    let (files, file_writing) = collect(files)?;
     let (console, console_writing) = collect(io::stderr())?;
-    let console = match settings.format {
-        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(console).boxed(),
-        LogFormat::Text => {
-            let colours = io::IsTerminal::is_terminal(&io::stderr());
-            fmt::layer().with_ansi(colours).with_writer(console).boxed()
-        }
+    let look = match settings.format {
+        LogFormat::Json => Look::Json,
+        LogFormat::Text if io::IsTerminal::is_terminal(&io::stderr()) => Look::Coloured,
+        LogFormat::Text => Look::Plain,
     };
-    let file = fmt::layer().json().flatten_event(true).with_writer(file);
     tracing_subscriber::registry()
         .with(settings.level)
-        .with(console)
-        .with(file)
+        .with(Lines { console, look, files })
         .try_init()
         .map_err(io::Error::other)?;
     Ok(LogGuards { writers: [file_writing, console_writing] })

@@ -3,6 +3,7 @@
 use std::str;
 
 use relay_core::usage::CallRecord;
+use serde::Serialize;
 
 use super::{Entry, JournalError};
 
@@ -22,7 +23,7 @@ const OPENED: &[u8] = br#"{"opened":"#;
 const LINE_BYTES_USUAL: usize = 1_024;
 
 /// An entry's line, newline included.
-pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>, JournalError> {
+pub(super) fn encode(entry: &impl Serialize) -> Result<Vec<u8>, JournalError> {
     let mut line = Vec::with_capacity(LINE_BYTES_USUAL);
     line.extend_from_slice(b"00000000 ");
     serde_json::to_writer(&mut line, entry).map_err(JournalError::Encode)?;

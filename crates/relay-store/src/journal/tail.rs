@@ -41,11 +41,30 @@ impl Tail {
         self.read(entries_max, |line| line::decode(line).map(Some))
     }
 
-    /// Reads as [`Tail::next_batch`] does, but only the records of calls that have ended: up to
-    /// `records_max`. Other entries are passed over, which moves [`Tail::position`] too.
+    /// Gives only the records of calls that have ended: up to `records_max`. Other entries are
+    /// passed over, which moves [`Tail::position`] too. What this process has just written is not
+    /// read back.
     pub fn next_settled(&mut self, records_max: usize) -> Result<Vec<CallRecord>, JournalError> {
+        if let Some(fresh) = self.take_fresh(records_max) {
+            return Ok(fresh);
+        }
         let records = self.read(records_max, line::decode_settled)?;
         Ok(records.into_iter().map(|(record, _)| record).collect())
+    }
+
+    /// The records after the position, if the journal has all of them at hand.
+    fn take_fresh(&mut self, records_max: usize) -> Option<Vec<CallRecord>> {
+        let mut writer = self.shared.writer.lock();
+        let end = *self.end.borrow_and_update();
+        let taken = writer.fresh.take_after(self.position, records_max)?;
+        drop(writer);
+        self.batch_was_full = taken.len() >= records_max;
+        let last = taken.back().map(|(position, _)| *position);
+        // Behind the last record that was settled, there are only calls that were opened.
+        let upto = if self.batch_was_full { last } else { last.max(Some(end)) };
+        self.position = self.position.max(upto.unwrap_or(self.position));
+        self.reader = None;
+        Some(taken.into_iter().map(|(_, record)| record).collect())
     }
 
     /// Reads up to `count_max` of what `decode` makes something of.

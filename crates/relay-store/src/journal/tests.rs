@@ -1,5 +1,6 @@
 mod damage;
 mod durable;
+mod followed;
 mod full;
 mod looking;
 mod retention;
@@ -79,7 +80,7 @@ fn settled(number: u64) -> Entry {
     Entry::Settled(record_of(number, "模型\n\"quoted\""))
 }
 
-fn record_of(number: u64, model: &str) -> CallRecord {
+pub(super) fn record_of(number: u64, model: &str) -> CallRecord {
     CallRecord {
         call: call(number),
         key: KeyId(1),

@@ -13,6 +13,7 @@ use relay_core::id::CallId;
 use relay_core::usage::OpenAttempt;
 
 use super::disk::{self, Ballast, Disk};
+use super::fresh::Fresh;
 use super::{
     Durability, Entry, JournalError, JournalOptions, OpenChange, Position, line, segment_path,
 };
@@ -46,6 +47,8 @@ pub(super) struct Writer {
     /// Segments that have ended since the last sync; none are kept if none is asked for.
     unsynced: Vec<Arc<File>>,
     dir_changed: bool,
+    /// What was settled lately.
+    pub(super) fresh: Fresh,
 }
 
 /// Files to sync, and how far the journal is on disk then.
@@ -97,6 +100,7 @@ impl Writer {
             open,
             unsynced: Vec::new(),
             dir_changed: true,
+            fresh: Fresh::new(Position { segment: current, offset: 0 }),
         })
     }
 

@@ -5,12 +5,11 @@ use std::borrow::Cow;
 use relay_core::usage::{Exactness, TokenUsage};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
 use super::error::{self, ErrorBody};
 use super::usage::{Stated, label};
 use crate::estimate::TextTally;
-use crate::json::{Kind, ScanError, Scanner};
+use crate::json::{Kind, ScanError, Scanner, members};
 use crate::sse::Event;
 
 /// What an event is to the relay.
@@ -141,16 +140,16 @@ impl Meter {
     }
 
     fn start(&mut self, data: &[u8]) {
-        let message = serde_json::from_slice(data).ok().and_then(|start: Start| start.message);
-        if let Some(message) = message {
-            label(&mut self.model, message.model.as_ref());
-            message.usage.inspect(|usage| _ = self.stated.update(usage));
+        let message = members(data, ["message"]).ok().and_then(|[message]| message);
+        if let Some(Ok([model, usage])) = message.map(|it| members(it, ["model", "usage"])) {
+            label(&mut self.model, model);
+            usage.inspect(|usage| _ = self.stated.update(usage));
         }
     }
 
     fn close(&mut self, data: &[u8]) {
-        let usage = serde_json::from_slice(data).ok().and_then(|close: Close| close.usage);
-        if usage.is_some_and(|usage| self.stated.update(&usage)) {
+        let usage = members(data, ["usage"]).ok().and_then(|[usage]| usage);
+        if usage.is_some_and(|usage| self.stated.update(usage)) {
             self.ending = Ending::Stated;
         }
     }
@@ -158,14 +157,14 @@ impl Meter {
 
 /// Meters a complete JSON answer. `None` if it is no message or states no usage.
 pub fn unary(body: &[u8]) -> Option<Metered> {
-    let message: Message = serde_json::from_slice(body).ok()?;
-    if message.kind.is_some_and(|kind| kind != "message") {
+    let [kind, model, usage] = members(body, ["type", "model", "usage"]).ok()?;
+    if kind.is_some_and(|kind| !matches!(kind, br#""message""# | b"null")) {
         return None;
     }
     let mut stated = Stated::default();
-    stated.update(&message.usage?);
+    stated.update(usage?);
     let mut model_served = String::new();
-    label(&mut model_served, message.model.as_ref());
+    label(&mut model_served, model);
     stated.is_some().then(|| Metered {
         usage: stated.tokens(),
         exactness: Exactness::Exact,
@@ -173,27 +172,6 @@ pub fn unary(body: &[u8]) -> Option<Metered> {
         service_tier: stated.service_tier,
         speed: stated.speed,
     })
-}
-
-/// The data of `message_start`.
-#[derive(Deserialize)]
-struct Start {
-    message: Option<Message>,
-}
-
-/// A message, or what is read of it. `Value` where a host may send anything.
-#[derive(Deserialize)]
-struct Message {
-    #[serde(rename = "type")]
-    kind: Option<Value>,
-    model: Option<Value>,
-    usage: Option<Value>,
-}
-
-/// The data of `message_delta`.
-#[derive(Deserialize)]
-struct Close {
-    usage: Option<Value>,
 }
 
 /// Events by what the meter does with them.

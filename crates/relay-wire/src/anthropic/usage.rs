@@ -1,7 +1,8 @@
 //! The `usage` object of Anthropic Messages, gathered from the events that repeat it.
 
 use relay_core::usage::TokenUsage;
-use serde_json::Value;
+
+use crate::json::members;
 
 /// A count beyond this is taken for a mistake and ignored: no model reads or writes as much in
 /// one call, and sums of smaller counts cannot overflow.
@@ -29,29 +30,41 @@ impl Stated {
     /// The counts are cumulative, so the last value wins; what it leaves out, or what is not a
     /// count, keeps its value. A zero does not undo a count either: some compatible hosts state
     /// the input once and send zeros after.
-    pub(super) fn update(&mut self, usage: &Value) -> bool {
-        let output = count(usage, "output_tokens");
+    pub(super) fn update(&mut self, usage: &[u8]) -> bool {
+        // What is no object states nothing.
+        let Ok(told) = members(
+            usage,
+            [
+                "output_tokens",
+                "input_tokens",
+                "cache_read_input_tokens",
+                "cache_creation_input_tokens",
+                "cache_creation",
+                "server_tool_use",
+                "service_tier",
+                "speed",
+            ],
+        ) else {
+            return false;
+        };
+        let [output, input, cache_read, cache_write, split, tools, service_tier, speed] = told;
+        let output = count(output);
         take_over(&mut self.output, output);
-        take_over(&mut self.input, count(usage, "input_tokens"));
-        take_over(&mut self.cache_read, count(usage, "cache_read_input_tokens"));
-        let searches = usage.get("server_tool_use").and_then(|it| count(it, "web_search_requests"));
-        take_over(&mut self.web_searches, searches);
+        take_over(&mut self.input, count(input));
+        take_over(&mut self.cache_read, count(cache_read));
+        let [searches] = inner(tools, ["web_search_requests"]);
+        take_over(&mut self.web_searches, count(searches));
 
         // Hosts that do not know of the two lifetimes leave the object out, or zero.
-        let split = usage.get("cache_creation");
-        let by_lifetime = |name: &str| split.and_then(|split| count(split, name));
-        let (five, hour) =
-            (by_lifetime("ephemeral_5m_input_tokens"), by_lifetime("ephemeral_1h_input_tokens"));
+        let [five, hour] =
+            inner(split, ["ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"]).map(count);
         let split_sum = (five.is_some() || hour.is_some())
             .then(|| five.unwrap_or_default() + hour.unwrap_or_default());
         take_over(&mut self.cache_write_1h, hour);
-        take_over(
-            &mut self.cache_write,
-            count(usage, "cache_creation_input_tokens").max(split_sum),
-        );
+        take_over(&mut self.cache_write, count(cache_write).max(split_sum));
 
-        label(&mut self.service_tier, usage.get("service_tier"));
-        label(&mut self.speed, usage.get("speed"));
+        label(&mut self.service_tier, service_tier);
+        label(&mut self.speed, speed);
         output.is_some()
     }
 
@@ -76,12 +89,19 @@ impl Stated {
 }
 
 /// Keeps a label that an answer states, unless it is no string or absurdly long.
-pub(super) fn label(kept: &mut String, stated: Option<&Value>) {
-    if let Some(Value::String(text)) = stated
+pub(super) fn label(kept: &mut String, stated: Option<&[u8]>) {
+    // Escapes make a text longer than it is.
+    let stated = stated.filter(|text| text.starts_with(b"\"") && text.len() <= 6 * LABEL_BYTES_MAX);
+    if let Some(text) = stated.and_then(|text| serde_json::from_slice::<String>(text).ok())
         && text.len() <= LABEL_BYTES_MAX
     {
-        kept.clone_from(text);
+        *kept = text;
     }
+}
+
+/// The members of a member that may be left out, or be no object.
+fn inner<'a, const N: usize>(object: Option<&'a [u8]>, names: [&str; N]) -> [Option<&'a [u8]>; N] {
+    object.and_then(|object| members(object, names).ok()).unwrap_or([None; N])
 }
 
 fn take_over(kept: &mut Option<u64>, stated: Option<u64>) {
@@ -92,20 +112,21 @@ fn take_over(kept: &mut Option<u64>, stated: Option<u64>) {
     }
 }
 
-fn count(object: &Value, field: &str) -> Option<u64> {
-    object.get(field).and_then(Value::as_u64).filter(|count| *count <= TOKENS_MAX)
+fn count(value: Option<&[u8]>) -> Option<u64> {
+    let digits = value.filter(|value| value.iter().all(u8::is_ascii_digit))?;
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|count| *count <= TOKENS_MAX)
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn tokens(usages: &[Value]) -> TokenUsage {
         let mut stated = Stated::default();
         for usage in usages {
-            stated.update(usage);
+            stated.update(usage.to_string().as_bytes());
         }
         stated.tokens()
     }

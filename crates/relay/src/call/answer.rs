@@ -86,7 +86,7 @@ async fn unary(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer, Un
             }
         }
     };
-    Adopted::run(&orphanage, left, Box::pin(unless(ending, call))).answer().await
+    Adopted::new(orphanage, left, Box::pin(unless(ending, call))).answer().await
 }
 
 /// Runs a call unless the open ones are ended first; it is then settled by being dropped.

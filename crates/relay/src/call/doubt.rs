@@ -14,7 +14,8 @@ use relay_core::id::CallId;
 use relay_core::model::ModelFamily;
 use relay_upstream::fault::Fault;
 
-use crate::app::{App, random};
+use crate::app::App;
+use crate::randomness::random;
 use crate::roster::{Member, Met, Probe};
 use crate::verbs::moment::rfc3339;
 

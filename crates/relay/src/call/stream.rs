@@ -20,6 +20,7 @@ use tokio::time::{Instant, Sleep};
 use super::attempt::{EVENT_BYTES_MAX, Progress, StreamHead, observe, word};
 use super::deadlines::idle_deadline;
 use super::ledger::{End, Ledger};
+use super::seldom::Seldom;
 use super::upstream_body::UpstreamBody;
 use crate::shutdown::Stage;
 
@@ -35,7 +36,7 @@ pub(super) struct Passing {
     queue: VecDeque<Bytes>,
     /// Until the record of the answer is as durable as was asked for, nothing more is sent.
     durable: Option<Wait>,
-    ending: Wait,
+    ending: Seldom<Wait>,
 }
 
 /// The upstream's side, until it is done.
@@ -49,22 +50,22 @@ struct Upstream {
 struct Idle {
     span: Duration,
     last: Instant,
-    timer: Pin<Box<Sleep>>,
+    timer: Seldom<Sleep>,
 }
 
 impl Idle {
     fn new(span: Duration) -> Self {
         let last = Instant::now();
-        Self { span, last, timer: Box::pin(tokio::time::sleep_until(last + span)) }
+        Self { span, last, timer: Seldom::new(tokio::time::sleep_until(last + span)) }
     }
 
     fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.timer.as_mut().poll(cx).is_ready() {
+        while self.timer.poll(cx, Sleep::is_elapsed).is_ready() {
             let deadline = self.last + self.span;
             if deadline <= Instant::now() {
                 return Poll::Ready(());
             }
-            self.timer.as_mut().reset(deadline);
+            self.timer.reset(|timer| timer.reset(deadline));
         }
         Poll::Pending
     }
@@ -77,7 +78,7 @@ impl Passing {
             .account()
             .map_or(LINGER, |account| idle_deadline(account, &ledger.app().settings.calls));
         let mut passing = Self {
-            ending: Box::pin(ledger.app().shutdown.reached(Stage::Ending)),
+            ending: Seldom::new(Box::pin(ledger.app().shutdown.reached(Stage::Ending))),
             queue: head.held.into(),
             upstream: Some(Upstream {
                 body: head.body,
@@ -180,6 +181,7 @@ impl Passing {
                 return Poll::Ready(Some(chunk));
             }
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
+            let is_ending = || self.ledger.app().shutdown.is_ending();
             match upstream.body.poll_chunk(cx) {
                 Poll::Ready(Some(Ok(chunk))) => self.take(chunk),
                 Poll::Ready(Some(Err(fault))) => self.break_off(word(fault), Outcome::Cut),
@@ -187,7 +189,7 @@ impl Passing {
                 Poll::Pending => {
                     if upstream.idle.poll_passed(cx).is_ready() {
                         self.break_off("stream_idle", Outcome::Cut);
-                    } else if self.ending.as_mut().poll(cx).is_ready() {
+                    } else if self.ending.poll(cx, |_| is_ending()).is_ready() {
                         self.break_off("shutdown", Outcome::Shutdown);
                     } else {
                         return Poll::Pending;

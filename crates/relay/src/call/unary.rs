@@ -1,9 +1,11 @@
 //! A unary call: read to its end even if its client leaves, since the upstream bills it.
 
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 
 use super::answer::Answer;
 use super::run::ClientLeft;
@@ -30,46 +32,47 @@ impl Orphanage {
     }
 }
 
-/// A call that runs on its own. Dropping this means that its client left.
+/// A call on its way to a whole answer.
+type Running = Pin<Box<dyn Future<Output = Result<Answer, Unserved>> + Send>>;
+
+/// A call that runs to its end whether or not its client waits for it. Dropping this means that
+/// the client left.
 pub(super) struct Adopted {
-    task: Option<JoinHandle<Result<Answer, Unserved>>>,
+    call: Option<Running>,
     left: Arc<ClientLeft>,
     orphanage: Orphanage,
 }
 
 impl Adopted {
-    /// Lets a call run to its end whether or not it is waited for.
-    pub(super) fn run<F>(orphanage: &Orphanage, left: Arc<ClientLeft>, call: F) -> Self
-    where
-        F: Future<Output = Result<Answer, Unserved>> + Send + 'static,
-    {
-        Self { task: Some(tokio::spawn(call)), left, orphanage: orphanage.clone() }
+    /// A call that is let to run.
+    pub(super) fn new(orphanage: Orphanage, left: Arc<ClientLeft>, call: Running) -> Self {
+        Self { call: Some(call), left, orphanage }
     }
 
-    /// Waits for the answer.
+    /// Waits for the answer. Runs within the task of the connection: a task of its own would cost
+    /// every call what only those need whose clients leave.
     pub(super) async fn answer(mut self) -> Result<Answer, Unserved> {
-        let Some(task) = self.task.as_mut() else {
+        let Some(call) = self.call.as_mut() else {
             return Err(Failure::Ours(anyhow::anyhow!("a call was awaited twice")).into());
         };
-        let answer = task.await;
-        self.task = None;
-        answer.unwrap_or_else(|error| Err(Failure::Ours(error.into()).into()))
+        // What a call holds gives itself back when it is dropped, after a panic too.
+        let answer = AssertUnwindSafe(call).catch_unwind().await;
+        self.call = None;
+        answer.unwrap_or_else(|_| Err(Failure::Ours(anyhow::anyhow!("a call panicked")).into()))
     }
 }
 
 impl Drop for Adopted {
     fn drop(&mut self) {
-        let Some(task) = self.task.take() else { return };
+        let Some(call) = self.call.take() else { return };
         self.left.set();
-        match Arc::clone(&self.orphanage.0).try_acquire_owned() {
-            Ok(room) => {
-                tokio::spawn(async move {
-                    // However it ends, it has settled itself.
-                    let _ = task.await;
-                    drop(room);
-                });
-            }
-            Err(_) => task.abort(),
+        // Without room it is dropped, and settles itself.
+        if let Ok(room) = Arc::clone(&self.orphanage.0).try_acquire_owned() {
+            tokio::spawn(async move {
+                // However it ends, it has settled itself.
+                let _ = call.await;
+                drop(room);
+            });
         }
     }
 }

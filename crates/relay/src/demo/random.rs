@@ -12,7 +12,7 @@ impl Dice {
 
     /// Begins anywhere.
     pub(super) fn of_the_machine() -> Self {
-        Self(u64::from_le_bytes(crate::app::random()))
+        Self(u64::from_le_bytes(crate::randomness::random()))
     }
 
     /// The next number.

@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait to be written; more are dropped, and said to be.
 const WAITING_BYTES_MAX: usize = 4 << 20;
@@ -52,22 +51,25 @@ pub(super) fn collect(mut target: impl Write + Send + 'static) -> io::Result<(Co
     Ok((Collector(shared), writing))
 }
 
-impl Shared {
-    fn push(&self, line: &[u8]) {
-        let mut waiting = self.waiting.lock();
+impl Collector {
+    /// Takes a line; drops it if too many wait.
+    pub(super) fn push(&self, line: &[u8]) {
+        let mut waiting = self.0.waiting.lock();
         if waiting.lines.len() + line.len() > WAITING_BYTES_MAX {
             waiting.dropped += 1;
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let was_empty = waiting.lines.is_empty();
         waiting.lines.extend_from_slice(line);
         drop(waiting);
         if was_empty {
-            self.came.notify_one();
+            self.0.came.notify_one();
         }
     }
+}
 
+impl Shared {
     /// Waits for lines, lets some more come, and writes them. Tells whether to go on.
     fn write_to(&self, target: &mut impl Write) -> bool {
         let mut waiting = self.waiting.lock();
@@ -109,25 +111,6 @@ impl Drop for Writing {
     }
 }
 
-impl Write for &Collector {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.push(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Collector {
-    type Writer = &'a Self;
-
-    fn make_writer(&'a self) -> &'a Self {
-        self
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,7 +136,7 @@ mod tests {
         let mut expected = Vec::new();
         for number in 0..10_000 {
             let line = format!("{number}\n");
-            (&collector).write_all(line.as_bytes()).expect("taken");
+            collector.push(line.as_bytes());
             expected.extend_from_slice(line.as_bytes());
         }
         drop(writing);
@@ -165,8 +148,8 @@ mod tests {
         let sink = Sink::default();
         let (collector, writing) = collect(sink.clone()).expect("a thread");
         let line = vec![b'x'; WAITING_BYTES_MAX];
-        (&collector).write_all(&line).expect("taken");
-        (&collector).write_all(b"one too many").expect("taken");
+        collector.push(&line);
+        collector.push(b"one too many");
         drop(writing);
         let written = String::from_utf8(sink.0.lock().clone()).expect("text");
         assert!(written.ends_with("1 log lines were dropped\n"), "{}", written.len());

@@ -11,10 +11,10 @@ use relay_store::accounts::NewAccount;
 use relay_upstream::client::tls_config;
 use relay_upstream::oauth::{Flow, Pkce};
 
-use crate::app::random;
 use crate::cli::Which;
 use crate::cli::context::Context;
 use crate::cli::secret;
+use crate::randomness::random;
 use crate::text::{retold, spoken, tr};
 use crate::verbs::account::{self, LoggedIn, Login, LoginError};
 

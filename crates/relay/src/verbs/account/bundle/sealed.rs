@@ -11,7 +11,7 @@ use relay_core::secret::Secret;
 use relay_store::vault::{MasterKey, Vault};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::app::random;
+use crate::randomness::random;
 use crate::verbs::VerbError;
 
 /// The fewest characters of a passphrase: whoever has the file may try as many as they like.
