@@ -158,7 +158,7 @@ impl Meter {
 /// Meters a complete JSON answer. `None` if it is no message or states no usage.
 pub fn unary(body: &[u8]) -> Option<Metered> {
     let [kind, model, usage] = members(body, ["type", "model", "usage"]).ok()?;
-    if kind.is_some_and(|kind| !matches!(kind, br#""message""# | b"null")) {
+    if !kind.is_none_or(is_message) {
         return None;
     }
     let mut stated = Stated::default();
@@ -172,6 +172,12 @@ pub fn unary(body: &[u8]) -> Option<Metered> {
         service_tier: stated.service_tier,
         speed: stated.speed,
     })
+}
+
+/// Whether an answer's `type`, as it stands there, does not say that it is something else.
+fn is_message(kind: &[u8]) -> bool {
+    matches!(kind, br#""message""# | b"null")
+        || serde_json::from_slice::<String>(kind).is_ok_and(|kind| kind == "message")
 }
 
 /// Events by what the meter does with them.
