@@ -1,7 +1,9 @@
 //! A future that rarely has anything to say, beside one that often has.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
+
+use tokio::task::unconstrained;
 
 /// Polled by a task that other things wake: as long as it stays the same task, and nothing tells
 /// that this is due, there is no need to ask again. Each asking would take a lock.
@@ -29,10 +31,12 @@ impl<F: Future> Seldom<F> {
         if !is_known {
             self.wakes = Some(cx.waker().clone());
         }
-        self.future.as_mut().poll(cx)
+        // With the task's budget used up, a future may say that it waits without having arranged
+        // to be woken; it would not be asked again.
+        pin!(unconstrained(self.future.as_mut())).poll(cx)
     }
 
-    /// Puts another future in its place.
+    /// Changes the future, which is asked again at the next poll.
     pub(super) fn reset(&mut self, with: impl FnOnce(Pin<&mut F>)) {
         with(self.future.as_mut());
         self.wakes = None;
@@ -60,6 +64,20 @@ mod tests {
         tokio::task::yield_now().await;
         sender.send(7).expect("it is waited for");
         assert_eq!(asking.await.expect("no panic"), Ok(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_wakes_a_task_that_had_no_budget_left_when_it_asked() {
+        let mut seldom = Seldom::new(sleep(Duration::from_secs(1)));
+        let begun = Instant::now();
+        let mut spent = false;
+        let asking = std::future::poll_fn(|cx| {
+            while !spent && pin!(tokio::task::consume_budget()).poll(cx).is_ready() {}
+            spent = true;
+            seldom.poll(cx, Sleep::is_elapsed)
+        });
+        tokio::time::timeout(Duration::from_secs(9), asking).await.expect("it is woken");
+        assert_eq!(begun.elapsed(), Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]
