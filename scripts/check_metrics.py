@@ -1,4 +1,5 @@
-"""Looks whether the dashboard and the alerts ask for metrics that exist, in queries that Prometheus can read.
+"""Looks whether the dashboard and the alerts ask for metrics that exist, in queries that Prometheus can read, and whether
+panels that join what may be absent show what they should.
 
 What exists is in docs/metrics.md, which a test compares with what the program says. The queries of the dashboard are
 given to promtool as rules. Usage: check_metrics.py PROMTOOL
@@ -17,6 +18,26 @@ RULES = Path("deploy/prometheus")
 NAME = re.compile(r"\b(?:crs|process)_[a-z0-9_]+")
 # What a dashboard leaves to Grafana, by something that Prometheus can read.
 VARIABLES = {"$__rate_interval": "5m", "$__interval": "1m", "$__range": "1h", "$instance": ".*", "$account": ".*"}
+
+
+# What panels show, by title: series and their values, a minute apart, and the value that stands there at the end of them.
+# None is nothing at all.
+CALLS = 'crs_calls_total{service="claude",outcome="%s",status="%s"}'
+SHOWN = [
+    ("Journal", {"crs_journal_full": "0", "crs_database_behind": "0"}, 0),
+    ("Journal", {"crs_journal_full": "0", "crs_database_behind": "1"}, 1),
+    ("Journal", {"crs_journal_full": "1", "crs_database_behind": "0"}, 2),
+    ("Journal", {"crs_journal_full": "1", "crs_database_behind": "1"}, 3),
+    ("Relays up", {"crs_build_info": "1"}, 1),
+    ("Relays up", {"up": "0"}, 0),
+    ("Calls that failed, 5 min", {CALLS % ("completed", "2xx"): "0+30x9"}, 0),
+    ("Calls that failed, 5 min", {CALLS % ("completed", "2xx"): "0+30x9", CALLS % ("cut", "2xx"): "0+10x9"}, 0.25),
+    ("Calls that failed, 5 min", {"crs_build_info": "1"}, None),
+    ("Error rate", {CALLS % ("completed", "2xx"): "0+30x9"}, 0),
+    ("Error rate", {CALLS % ("completed", "2xx"): "0+30x9", CALLS % ("failed", "5xx"): "0+10x9"}, 0.25),
+    ("Open files", {"process_open_fds": "7"}, None),
+    ("Open files", {"process_open_fds": "7", "crs_build_info": "1"}, 7),
+]
 
 
 def known() -> set[str]:
@@ -44,11 +65,49 @@ def expressions(node: object) -> list[tuple[str, str]]:
     return found
 
 
+def without_variables(query: str) -> str:
+    for variable, value in VARIABLES.items():
+        query = query.replace(variable, value)
+    return query
+
+
+def shown_otherwise(promtool: str, dashboard: dict) -> str:
+    """What promtool says of panels that do not show what SHOWN has of them; nothing if all do."""
+    panels = {panel["title"]: panel for panel in dashboard["panels"]}
+    tests = []
+    for number, (title, series, value) in enumerate(SHOWN):
+        if title not in panels:
+            return f"there is no panel {title}"
+        for target in panels[title]["targets"]:
+            # Labels of what is found depend on the query and are no matter here.
+            query = f"sum({without_variables(target['expr'])})"
+            samples = [] if value is None else [{"labels": "{}", "value": value}]
+            tests.append(
+                {
+                    "name": f"{number}: {title}",
+                    "interval": "1m",
+                    "input_series": [{"series": name, "values": values} for name, values in series.items()],
+                    "promql_expr_test": [
+                        {
+                            "expr": query,
+                            "eval_time": "9m" if any("+" in it for it in series.values()) else "0m",
+                            "exp_samples": samples,
+                        }
+                    ],
+                }
+            )
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+        json.dump({"evaluation_interval": "1m", "tests": tests}, file)
+        file.flush()
+        run = subprocess.run([promtool, "test", "rules", file.name], capture_output=True, text=True, check=False)
+    return "" if run.returncode == 0 else run.stdout + run.stderr
+
+
 def unreadable(promtool: str, queries: list[str]) -> str:
     """What promtool says of queries that it cannot read; nothing if it can."""
-    for variable, value in VARIABLES.items():
-        queries = [query.replace(variable, value) for query in queries]
-    rules = [{"record": f"dashboard:query:{number}", "expr": query} for number, query in enumerate(queries)]
+    rules = [
+        {"record": f"dashboard:query:{number}", "expr": without_variables(query)} for number, query in enumerate(queries)
+    ]
     with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
         # JSON is YAML.
         json.dump({"groups": [{"name": "dashboard", "rules": rules}]}, file)
@@ -67,12 +126,14 @@ def main() -> int:
             if name not in names:
                 faults.append(f"{path}: {name} does not exist")
     for path in sorted(DASHBOARDS.glob("*.json")):
-        queries = expressions(json.loads(path.read_text()))
+        dashboard = json.loads(path.read_text())
+        queries = expressions(dashboard)
         for name in sorted({name for _, query in queries for name in NAME.findall(query)}):
             asked += 1
             if name not in names:
                 faults.append(f"{path}: {name} does not exist")
         said = unreadable(sys.argv[1], [query for field, query in queries if field == "expr"])
+        said = said or shown_otherwise(sys.argv[1], dashboard)
         if said:
             faults.append(f"{path}: {said}")
     if not asked:

@@ -12,7 +12,7 @@ say() { # say ENGLISH CHINESE
 }
 
 die() {
-    { printf 'error: ' && say "$@"; } >&2
+    say "error: $1" "错误：$2" >&2
     exit 1
 }
 
@@ -77,6 +77,10 @@ while [ $# -gt 0 ]; do
 done
 [ -z "$binary" ] || [ -z "$url" ] || die "--binary and --url exclude each other" "--binary 和 --url 只能用一个"
 [ -z "$url" ] || [ -n "$sha256" ] || die "--url needs --sha256" "--url 需要 --sha256"
+case $url in
+'' | https://*) ;;
+*) die "--url takes an address that begins with https://" "--url 的地址必须以 https:// 开头" ;;
+esac
 [ "$purge" = no ] || [ "$uninstall" = yes ] || die "--purge goes with --uninstall" "--purge 要和 --uninstall 一起用"
 
 # --- where things go -----------------------------------------------------------------------------------------------
@@ -97,17 +101,20 @@ unit=/etc/systemd/system/crs.service
 has_service() { [ "$is_root" = yes ] && [ "$system" = Linux ] && has systemctl; }
 systemd_runs() { has_service && [ -d /run/systemd/system ]; }
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+scratch=$(mktemp -d) new=
+trap 'rm -rf "$scratch"; [ -z "$new" ] || rm -f "$new"' EXIT
 trap 'exit 130' INT TERM
 
 # --- removing ------------------------------------------------------------------------------------------------------
 remove_all() {
-    if systemd_runs && [ -e "$unit" ]; then run systemctl disable --now crs; fi
+    if systemd_runs && [ -e "$unit" ]; then
+        run systemctl disable --now crs ||
+            say "systemd could not stop or disable crs; going on" "systemd 没能停止或禁用 crs；继续卸载"
+    fi
     run rm -f "$bin/crs"
     if has_service; then
         run rm -f "$unit"
-        ! systemd_runs || run systemctl daemon-reload
+        ! systemd_runs || run systemctl daemon-reload || true
     fi
     if [ "$purge" = no ]; then
         say "removed; settings ($settings) and data ($data) are kept, --purge removes them" \
@@ -116,7 +123,8 @@ remove_all() {
     fi
     if [ "$settings" = /etc/crs/crs.env ]; then
         run rm -rf /etc/crs "$data"
-        ! id crs >/dev/null 2>&1 || run userdel crs
+        ! id crs >/dev/null 2>&1 || run userdel crs ||
+            say "the user crs is still there: userdel crs" "用户 crs 还在：userdel crs"
     else
         run rm -rf "$data"
     fi
@@ -149,71 +157,86 @@ package_command() { # package_command COMPILER|RUSTUP: how this system installs 
     fi
 }
 
-install_packages() { # install_packages COMMAND…
+need_root() { # need_root WHAT FOR: sets $as_root, nothing or `sudo`
     as_root=
     if [ "$is_root" = no ] && [ "$system" = Linux ]; then
-        has sudo || die "missing, and only root can install it: $*" "缺少，只有 root 能安装：$*"
+        has sudo || die "only root can do this: $*" "只有 root 能做：$*"
         as_root=sudo
     fi
-    say "installing: $*" "安装：$*"
+}
+
+update_lists() { # what apt-get knows is often nothing at all in a new machine
+    if ! has apt-get || [ "${lists:-old}" = new ]; then return 0; fi
+    lists=new
+    need_root apt-get update
     # shellcheck disable=SC2086  # nothing, or one word
-    [ "$1" != apt-get ] || run $as_root apt-get -qq update || true
+    run $as_root apt-get -qq update || true
+}
+
+install_packages() { # install_packages COMMAND…
+    need_root "$@"
+    say "installing: $*" "安装：$*"
     # shellcheck disable=SC2086
     run $as_root "$@"
 }
 
-as_builder() { # under sudo the user who called it builds, so that the checkout stays theirs
+# Under sudo the user who called it builds, so that the checkout stays theirs. Cargo and rustup take the toolchain that
+# rust-toolchain.toml names from the directory in which they start. Homebrew links its rustup nowhere.
+builder() {
+    # shellcheck disable=SC2016  # for the shell inside
+    with_path='PATH=${CARGO_HOME:-$HOME/.cargo}/bin:/opt/homebrew/opt/rustup/bin:/usr/local/opt/rustup/bin:$PATH
+        export PATH; "$@"'
     if [ "$is_root" = yes ] && [ "${SUDO_USER:-root}" != root ]; then
-        run sudo -u "$SUDO_USER" -H sh -c 'PATH=$HOME/.cargo/bin:$PATH; export PATH; exec "$@"' sh "$@"
+        (cd "$top" && sudo -u "$SUDO_USER" -H sh -c "$with_path" sh "$@")
     else
-        PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH" run "$@"
+        (cd "$top" && sh -c "$with_path" sh "$@")
     fi
 }
-
-builder_has() {
-    if [ "$is_root" = yes ] && [ "${SUDO_USER:-root}" != root ]; then
-        sudo -u "$SUDO_USER" -H sh -c 'PATH=$HOME/.cargo/bin:$PATH; command -v "$1"' sh "$1" >/dev/null 2>&1
-    else
-        PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH" command -v "$1" >/dev/null 2>&1
-    fi
-}
+as_builder() { if [ "$dry_run" = yes ]; then run "$@"; else builder "$@"; fi; }
+builder_has() { builder command -v "$1" >/dev/null 2>&1; }
 
 need_compiler() {
     ! has cc || return 0
+    update_lists
     command=$(package_command compiler)
-    [ -n "$command" ] || die "a C compiler is missing; install one, then run this again" "缺少 C 编译器；请先安装"
+    [ -n "$command" ] || die "a C compiler is missing; install one, then run this again" "缺少 C 编译器；请先安装，然后重新运行"
     # shellcheck disable=SC2086  # the words of a command
     install_packages $command
     [ "$system" = Linux ] || die "let that finish, then run this again" "等它装完，再运行一次本脚本"
 }
 
-need_rust() { # the distributions' own cargo is often too old for this checkout: rustup brings the one that it names
-    if builder_has rustup; then return; fi
+rust_suffices() { # sets $found, the version of the cargo that would build; nothing is fetched to learn it
+    found=$(builder env RUSTUP_AUTO_INSTALL=0 cargo --version 2>/dev/null | cut -d' ' -f2) || found=
+    [ -n "$found" ] && [ "$(printf '%s\n%s\n' "$least" "$found" | sort -V | head -n 1)" = "$least" ]
+}
+
+need_rust() { # the distributions' own cargo is often too old: then rustup, from their packages, brings a newer one
     least=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$top/Cargo.toml")
-    if builder_has cargo; then
-        found=$(as_builder cargo --version | cut -d' ' -f2)
-        [ "$(printf '%s\n%s\n' "$least" "$found" | sort -V | head -n 1)" != "$least" ] || return 0
-        say "cargo $found is older than $least" "cargo $found 比 $least 旧"
-    fi
-    command=$(package_command rustup)
-    if [ -n "$command" ]; then
+    channel=$(sed -n 's/^channel = "\(.*\)"/\1/p' "$top/rust-toolchain.toml")
+    ! rust_suffices || return 0
+    [ -z "$found" ] || say "cargo $found is older than $least" "cargo $found 比 $least 旧"
+    if ! builder_has rustup; then
+        update_lists
+        command=$(package_command rustup)
+        [ -n "$command" ] ||
+            die "Rust $least or newer is missing, and this system has no package of rustup. Install rustup as its own site says, for the user who builds; then run this again" \
+                "缺少 Rust $least 或更新的版本，这个系统也没有 rustup 的软件包。请按 rustup 官网的说明为执行编译的用户安装，然后重新运行"
         # shellcheck disable=SC2086  # the words of a command
         install_packages $command
-        has rustup || ! has rustup-init || as_builder rustup-init -y --profile minimal --no-modify-path
-        return
+        builder_has rustup || ! builder_has rustup-init ||
+            as_builder rustup-init -y --profile minimal --no-modify-path --default-toolchain none
     fi
-    say "installing Rust with rustup, for the user who builds" "用 rustup 为编译的用户安装 Rust"
-    fetch https://sh.rustup.rs "$scratch/rustup.sh"
-    chmod 755 "$scratch"
-    as_builder sh "$scratch/rustup.sh" -y --profile minimal --no-modify-path
+    as_builder rustup toolchain install --profile minimal "$channel"
+    [ "$dry_run" = yes ] || rust_suffices ||
+        die "the cargo that is found first is not $least or newer: ${found:-none}" "最先找到的 cargo 不是 $least 或更新的版本：${found:-无}"
 }
 
 # --- the program ---------------------------------------------------------------------------------------------------
 fetch() { # fetch URL FILE
     if has curl; then
-        run curl --fail --silent --show-error --location --output "$2" "$1"
+        run curl --proto '=https' --tlsv1.2 --fail --silent --show-error --location --output "$2" "$1"
     elif has wget; then
-        run wget -q -O "$2" "$1"
+        run wget --https-only -q -O "$2" "$1"
     else
         die "neither curl nor wget is here to fetch $1" "没有 curl 也没有 wget，无法下载 $1"
     fi
@@ -228,7 +251,7 @@ from_release() {
     binary=$scratch/release/crs
     [ "$dry_run" = no ] || return 0
     found=$(sha256_of "$scratch/release.tar.gz")
-    [ "$found" = "$sha256" ] || die "the checksum of $url is $found: nothing was installed" "$url 的校验和是 $found：什么也没有安装"
+    [ "$found" = "$(printf '%s' "$sha256" | tr 'A-F' 'a-f')" ] || die "the checksum of $url is $found: nothing was installed" "$url 的校验和是 $found：什么也没有安装"
     mkdir "$scratch/release"
     tar -xzf "$scratch/release.tar.gz" -C "$scratch/release" --strip-components 1
     top=$scratch/release
@@ -238,8 +261,9 @@ from_checkout() {
     need_compiler
     need_rust
     say "building; this takes some minutes" "正在编译，需要几分钟"
-    as_builder cargo build --manifest-path "$top/Cargo.toml" --profile dist --locked --bin crs
-    binary=${CARGO_TARGET_DIR:-$top/target}/dist/crs
+    # Said here, because the environment and the builder's configuration may name another.
+    as_builder cargo build --manifest-path "$top/Cargo.toml" --target-dir "$top/target" --profile dist --locked --bin crs
+    binary=$top/target/dist/crs
 }
 
 find_binary() {
@@ -256,25 +280,24 @@ find_binary() {
     [ -f "$binary" ] || die "there is no file $binary" "没有文件 $binary"
 }
 
-place_binary() {
+place_binary() { # tried where it will run, because /tmp may not let programs run; then that very file moves into place
     run mkdir -p "$bin"
+    [ "$dry_run" = yes ] || new=$bin/.crs.new
+    run cp "$binary" "$bin/.crs.new"
+    run chmod 755 "$bin/.crs.new"
     if [ "$dry_run" = no ]; then
-        cp "$binary" "$scratch/crs"
-        chmod 755 "$scratch" "$scratch/crs"
-        version=$("$scratch/crs" --version 2>/dev/null) || version=
+        version=$("$new" --version 2>/dev/null) || version=
         case $version in
         "crs "*) ;;
         *) die "$binary is no crs that runs on this machine" "$binary 不是能在这台机器上运行的 crs" ;;
         esac
-    fi
-    if [ -f "$bin/crs" ] && cmp -s "$binary" "$bin/crs"; then
-        say "$bin/crs: up to date" "$bin/crs：已是最新"
-        return
+        if [ -f "$bin/crs" ] && cmp -s "$new" "$bin/crs"; then
+            say "$bin/crs: up to date" "$bin/crs：已是最新"
+            return
+        fi
     fi
     replaced=yes
-    # Moved into place, because a program that runs cannot be written to.
-    run cp "$binary" "$bin/.crs.new"
-    run chmod 755 "$bin/.crs.new"
+    # Moved, because a program that runs cannot be written to.
     run mv -f "$bin/.crs.new" "$bin/crs"
     ! has restorecon || run restorecon "$bin/crs"
     say "$bin/crs: ${version:-} installed" "$bin/crs：已安装 ${version:-}"
@@ -325,19 +348,30 @@ start_service() {
     say "crs is started" "crs 已启动"
 }
 
-tell_next_steps() {
-    if systemd_runs; then
-        ways="crs --data-dir $data"
-        [ "$start" = yes ] || say "start it: systemctl enable --now crs" "启动：systemctl enable --now crs"
-        say "its log, and the administrator's password of the first start: journalctl -u crs" \
-            "日志，以及第一次启动时的管理员密码：journalctl -u crs"
-    elif [ "$data" = /var/lib/crs ]; then
-        ways="crs --data-dir $data"
-        say "systemd does not run here; start it so:" "这里没有运行 systemd；这样启动："
-        echo "  cd $data && set -a && . $settings && setpriv --reuid crs --regid crs --clear-groups $bin/crs --data-dir $data serve"
+quoted() { # quoted WORD: so that it can be pasted into a shell
+    case $1 in
+    *[!A-Za-z0-9_/.-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf '%s' "$1" ;;
+    esac
+}
+
+tell_next_steps() { # with whole paths: the path of root under sudo often lacks /usr/local/bin
+    crs=$(quoted "$bin/crs")
+    if [ "${SUDO_USER:-root}" = root ]; then sudo=; else sudo='sudo '; fi
+    if [ "$data" = /var/lib/crs ]; then
+        ways="$sudo$crs"
     else
-        ways="cd $data && $bin/crs"
-        say "start it: cd $data && $bin/crs serve" "启动：cd $data && $bin/crs serve"
+        ways="cd $(quoted "$data") && $crs"
+    fi
+    if systemd_runs; then
+        [ "$start" = yes ] || say "start it: ${sudo}systemctl enable --now crs" "启动：${sudo}systemctl enable --now crs"
+        say "its log, and the administrator's password of the first start: ${sudo}journalctl -u crs" \
+            "日志，以及第一次启动时的管理员密码：${sudo}journalctl -u crs"
+    elif [ "$data" = /var/lib/crs ]; then
+        say "systemd does not run here; start it so, as root:" "这里没有运行 systemd；以 root 这样启动："
+        echo "  cd $data && set -a && . $settings && setpriv --reuid crs --regid crs --clear-groups $crs --data-dir $data serve"
+    else
+        say "start it: $ways serve" "启动：$ways serve"
         [ "$system" != Darwin ] || say "(starting it at login, by launchd, is not built yet)" "（登录时由 launchd 启动：还没有做）"
     fi
     say "next: $ways account add …, $ways key add …" "接下来：$ways account add …，$ways key add …"

@@ -6,7 +6,7 @@
 #                             proxies that the Rust tests go through (tinyproxy, microsocks), and
 #                             what reads the alerts of deploy/prometheus (promtool)
 #   scripts/setup.sh test     check, and the real clients that the tests drive
-#   scripts/setup.sh bench    test, what figures are compared with (nginx), and what counts instructions
+#   scripts/setup.sh bench    build, what figures are compared with (nginx), and what counts instructions
 #                             (valgrind, and the runner of the benchmarks)
 #   scripts/setup.sh packages build, and what the packages are tried with (debootstrap, shellcheck)
 #
@@ -24,7 +24,7 @@ esac
 
 wants() { # wants LEVEL: is this level part of what was asked for?
     case "$1:$level" in
-    build:* | check:check | check:test | check:bench | test:test | test:bench | bench:bench | packages:packages) ;;
+    build:* | check:check | check:test | test:test | bench:bench | packages:packages) ;;
     *) return 1 ;;
     esac
 }

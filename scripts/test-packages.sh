@@ -76,11 +76,12 @@ image=$scratch/image
 # What docker-compose.yml leaves to the first process.
 few=-all,+chown,+dac_override,+setgid,+setuid
 
-begin_container() { # begin_container DATA free|confined [--user NUMBER] [NAME=VALUE]…: sets $first, its first process
+begin_container() { # begin_container DATA free|confined [--user NUMBER] [--entrypoint COMMAND] [NAME=VALUE]…: sets $first, its first process
     local data=$1 how=$2 user=
     shift 2
     begin_as_the_image_says
     [ "${1:-}" != --user ] || { user=$2 && shift 2; }
+    [ "${1:-}" != --entrypoint ] || { entrypoint=$2 && shift 2; }
     # shellcheck disable=SC2016  # for the shell inside
     unshare --mount --pid --net --ipc --uts --fork --kill-child -- bash -euc '
         image=$1 data=$2 how=$3 few=$4 user=$5
@@ -185,12 +186,44 @@ a_folder_of_somebodys() {
     holds "SIGTERM ends it in time" asked_to_stop 8
 }
 
+a_folder_of_roots_group() { # as some hosts make them; and what has another name outside is let be
+    install -d -o 5000 -g 0 "$scratch/of-roots-group"
+    echo kept >"$scratch/elsewhere"
+    ln "$scratch/elsewhere" "$scratch/of-roots-group/linked"
+    mkdir "$scratch/of-roots-group/logs"
+    begin_container "$scratch/of-roots-group" free
+    holds "it runs as 5000" [ "$(status_of Uid)" = 5000 ]
+    holds "it is not of root's group" [ "$(status_of Gid)" = 5000 ]
+    holds "what was root's is handed over" [ "$(stat -c %u:%g "$scratch/of-roots-group/logs")" = 5000:5000 ]
+    holds "a file of two names is not" [ "$(stat -c %u "$scratch/elsewhere")" = 0 ]
+    holds "SIGTERM ends it in time" asked_to_stop 8
+}
+
+directories_of_the_system() { # which must not be given away
+    local directory
+    mkdir "$scratch/unused"
+    for directory in / /app /etc /usr/bin; do
+        (begin_container "$scratch/unused" free DATA_DIR=$directory) >/dev/null 2>&1 && die "it began with DATA_DIR=$directory"
+        holds "it says why" grep -q 'is not for the data alone' "$scratch/said"
+        holds "$directory stays root's" [ "$(stat -c %u "$image$directory")" = 0 ]
+    done
+}
+
 as_another_user() { # docker run --user 1234
     install -d -o 1234 -g 1234 "$scratch/of-1234"
     begin_container "$scratch/of-1234" free --user 1234
     holds "it runs as 1234" [ "$(status_of Uid)" = 1234 ]
     holds "commands work as root" in_container crs key add --name laptop --json >/dev/null
     holds "all data belongs to 1234" all_belongs_to 1234 "$scratch/of-1234"
+    holds "SIGTERM ends it in time" asked_to_stop 8
+}
+
+without_the_hand_over() { # what docs/install.md says of rootless engines, whose root is nobody special outside
+    mkdir "$scratch/kept"
+    begin_container "$scratch/kept" confined --entrypoint crs
+    holds "it runs as the container's root" [ "$(status_of Uid)" = 0 ]
+    holds "commands work" in_container crs key add --name laptop --json >/dev/null
+    holds "all data belongs to root" all_belongs_to root "$scratch/kept"
     holds "SIGTERM ends it in time" asked_to_stop 8
 }
 
@@ -224,6 +257,13 @@ zones_are_known() { # TIMEZONE needs the system's data
 machine=$scratch/machine
 on_machine() { chroot "$machine" /usr/bin/env -i LANG=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/bin HOME=/ "$@"; }
 install_crs() { on_machine /checkout/scripts/install.sh "$@"; }
+install_crs_without_programs_in_tmp() { # as machines do that are hardened
+    # shellcheck disable=SC2016  # for the shell inside
+    unshare --mount -- sh -euc 'mount -t tmpfs -o noexec tmpfs "$1/tmp"
+        machine=$1 && shift
+        exec chroot "$machine" /usr/bin/env -i LANG=C PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/ "$@"' \
+        tmp "$machine" /checkout/scripts/install.sh "$@"
+}
 
 machine_with_a_checkout() {
     unpack "$base" "$machine"
@@ -249,7 +289,7 @@ END
 
 without_systemd() {
     local told told_again
-    told=$(install_crs --binary /checkout/new-crs)
+    told=$(install_crs_without_programs_in_tmp --binary /checkout/new-crs)
     holds "it says how to start" grep -q 'systemd does not run here' <<<"$told"
     holds "the program is there" on_machine crs --version >/dev/null
     holds "data is the user's" [ "$(on_machine stat -c '%U:%G %a' /var/lib/crs)" = "crs:crs 700" ]
@@ -257,11 +297,14 @@ without_systemd() {
     echo 'PORT=4321' >>"$machine/etc/crs/crs.env"
     told_again=$(install_crs --binary /checkout/new-crs)
     holds "again: up to date" grep -q 'up to date' <<<"$told_again"
+    holds "it can be pasted where /usr/local/bin is not on the path" grep -q 'next: /usr/local/bin/crs account' <<<"$told_again"
     holds "settings are kept" grep -q '^PORT=4321$' "$machine/etc/crs/crs.env"
     told_again=$(on_machine LANG=zh_CN.UTF-8 /checkout/scripts/install.sh --binary /checkout/new-crs)
     holds "in Chinese" grep -q '已是最新' <<<"$told_again"
     # As it says how to start, it starts.
     told=$(sed -n 's/^  \(cd .*\)/\1/p' <<<"$told")
+    told_again=$(on_machine SUDO_USER=somebody /checkout/scripts/install.sh --binary /checkout/new-crs)
+    holds "under sudo it says what to paste" grep -q 'next: sudo /usr/local/bin/crs ' <<<"$told_again"
     # shellcheck disable=SC2016  # for the shell inside
     unshare --mount --pid --net --fork --kill-child -- sh -euc '
         ip link set lo up; mount -t proc proc "$1/proc"; mount --bind /dev "$1/dev"
@@ -274,6 +317,8 @@ without_systemd() {
     holds "it listens where the settings say" grep -q ':4321' "$scratch/said"
     holds "commands work as root" nsenter --target "$first" --mount --pid --net --root --wd="$machine" -- \
         /usr/local/bin/crs --data-dir /var/lib/crs health >/dev/null
+    holds "they need not be told where its data is" nsenter --target "$first" --mount --pid --net --root --wd="$machine" -- \
+        /usr/local/bin/crs key add --name laptop --json >/dev/null
     holds "all data is the user's" [ -z "$(on_machine find /var/lib/crs ! -user crs)" ]
     holds "SIGTERM ends it" asked_to_stop 40
 }
@@ -292,6 +337,9 @@ with_systemd() {
     holds "again: nothing to do" grep -q 'crs runs' <<<"$told"
     holds "what does not run is not installed" [ "$(install_crs --binary /checkout/.env.example >/dev/null 2>&1 || echo refused)" = refused ]
     holds "the program is the one before" grep -q 9.9.9 < <(on_machine crs --version)
+    holds "nothing is left of it" [ ! -e "$machine/usr/local/bin/.crs.new" ]
+    # A systemd that refuses ends no removal half-way.
+    sed -i 's|^disable).*|disable) exit 1 ;;|' "$machine/usr/bin/systemctl"
 }
 
 removed() {
@@ -318,21 +366,22 @@ from_a_release() { # an archive as the release workflow makes it
     sum=$(sha256sum "$machine/release.tar.gz" | cut -d' ' -f1)
     holds "a wrong checksum is refused" grep -q 'nothing was installed' < <(install_crs --url https://host/x --sha256 0 2>&1)
     holds "nothing was installed" [ ! -e "$machine/usr/local/bin/crs" ]
-    install_crs --no-start --url https://host/x --sha256 "$sum" >/dev/null
+    holds "an address without TLS is refused" grep -q 'https://' < <(install_crs --url http://host/x --sha256 "$sum" 2>&1)
+    install_crs --no-start --url https://host/x --sha256 "${sum^^}" >/dev/null
     holds "the program is there" cmp "$crs" "$machine/usr/local/bin/crs"
     holds "settings too" cmp .env.example "$machine/etc/crs/crs.env"
 }
 
-asks_for() { # asks_for EXPECTED SYSTEM USER STAND-IN…: what an installation from a checkout would have installed
+asks_for() { # asks_for EXPECTED SYSTEM USER STAND-IN[=WHAT IT SAYS]…: what an installation from a checkout would do
     local expected=$1 path=$scratch/stand-ins shown
     rm -rf "$path" && mkdir "$path"
     printf '#!/bin/sh\necho %s\n' "$2" >"$path/uname"
     printf '#!/bin/sh\n[ "$1" = -u ] && echo %s\n' "$3" >"$path/id"
     shift 3
     local tool
-    for tool in dirname mktemp rm sed cut sort head cmp chmod cp sh env cat; do ln -s "$(type -P $tool)" "$path/$tool"; done
-    for tool in "$@"; do printf '#!/bin/sh\n' >"$path/$tool"; done
-    chmod 755 "$path"/{uname,id} "${@/#/$path/}"
+    for tool in dirname mktemp rm sed cut sort head cmp chmod cp sh env cat tr; do ln -s "$(type -P $tool)" "$path/$tool"; done
+    for tool in "$@"; do printf '#!/bin/sh\necho "%s"\n' "${tool#*=}" >"$path/${tool%%=*}"; done
+    find "$path" -type f -exec chmod 755 {} +
     shown=$(env -i PATH="$path" HOME=/nowhere SHELL=/bin/sh "$path/sh" scripts/install.sh --dry-run 2>&1 || true)
     grep -qxF "+ $expected" <<<"$shown" || die "it would not run: $expected" "$shown"
 }
@@ -348,7 +397,18 @@ package_managers() {
     asks_for "xcode-select --install" Darwin 501 xcode-select
     asks_for "brew install rustup" Darwin 501 cc brew
     asks_for "useradd --system --user-group --home-dir /var/lib/crs --no-create-home --shell /bin/false crs" Linux 0 dnf
-    asks_for "cargo build --manifest-path $PWD/Cargo.toml --profile dist --locked --bin crs" Linux 0 cc rustup
+    local build="cargo build --manifest-path $PWD/Cargo.toml --target-dir $PWD/target --profile dist --locked --bin crs"
+    asks_for "$build" Linux 0 cc rustup
+    asks_for "$build" Linux 0 cc "cargo=cargo 9.0.0 (x)"
+    asks_for "rustup toolchain install --profile minimal stable" Linux 0 cc rustup "cargo=cargo 1.20.0 (x)"
+    asks_for "dnf install -y rustup" Linux 0 cc dnf "cargo=cargo 1.20.0 (x)"
+}
+
+no_package_of_rust() { # it stops, and says in words what to do: no script is fetched from a host
+    local shown
+    shown=$(asks_for "no such command" Linux 0 cc curl 2>&1) && die "it went on"
+    holds "it says what is missing" grep -q 'error: Rust .* is missing' <<<"$shown"
+    holds "it does nothing" [ "$(grep -c '^ *+ ' <<<"$shown")" = 0 ]
 }
 
 scripts_are_clean() {
@@ -360,7 +420,9 @@ if [ -n "$test" ]; then
     "$test"
     exit
 fi
-export scratch PACKAGED_CRS=$crs
+# A copy, because a build beside this may replace the file.
+cp "$crs" "$scratch/packaged-crs"
+export scratch PACKAGED_CRS=$scratch/packaged-crs
 try() { step "$1: ${2//_/ }" bash "$0" --test "$2"; }
 for archive in make_base make_what_run_makes; do
     bash "$0" --test $archive >"$scratch/made" 2>&1 ||
@@ -368,10 +430,14 @@ for archive in make_base make_what_run_makes; do
 done
 try scripts scripts_are_clean
 try installer package_managers
+try installer no_package_of_rust
 try image image_by_hand
 try image a_folder_of_roots
 try image a_folder_of_somebodys
+try image a_folder_of_roots_group
+try image directories_of_the_system
 try image as_another_user
+try image without_the_hand_over
 try image as_in_docker_compose_yml
 try image with_the_variables_of_an_existing_installation
 try image zones_are_known

@@ -6,25 +6,42 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-/// What was measured: every value of every round.
+/// What was measured: every value of every round, and what spoilt the rows of some.
 #[derive(Debug, Default, Serialize)]
-#[serde(transparent)]
-pub(crate) struct Figures(BTreeMap<String, Vec<f64>>);
+pub(crate) struct Figures {
+    figures: BTreeMap<String, Vec<f64>>,
+    spoilt: BTreeMap<String, Vec<String>>,
+}
 
 impl Figures {
     /// Adds the value of a round.
     pub(crate) fn add(&mut self, name: &str, value: f64) {
-        self.0.entry(name.to_owned()).or_default().push(value);
+        self.figures.entry(name.to_owned()).or_default().push(value);
+    }
+
+    /// Notes why the figures of a row say nothing.
+    pub(crate) fn spoil(&mut self, row: &str, why: String) {
+        self.spoilt.entry(row.to_owned()).or_default().push(why);
+    }
+
+    /// Why the figures of a row say nothing, if they do: the first of the reasons.
+    pub(crate) fn spoilt(&self, row: &str) -> Option<&str> {
+        self.spoilt.get(row)?.first().map(String::as_str)
+    }
+
+    /// Rounds that have a value.
+    pub(crate) fn rounds(&self, name: &str) -> usize {
+        self.figures.get(name).map_or(0, Vec::len)
     }
 
     /// The median of its rounds, if it was measured.
     pub(crate) fn median(&self, name: &str) -> Option<f64> {
-        median(self.0.get(name)?)
+        median(self.figures.get(name)?)
     }
 
     /// The largest of its rounds: what must never happen is not evened out.
     pub(crate) fn largest(&self, name: &str) -> Option<f64> {
-        self.0.get(name)?.iter().copied().reduce(f64::max)
+        self.figures.get(name)?.iter().copied().reduce(f64::max)
     }
 
     /// The median as text with so many places, or a dash.

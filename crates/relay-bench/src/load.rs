@@ -26,7 +26,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use steady::{Steady, counted, steady};
+pub(crate) use steady::{SETTLED_AFTER, Steady, counted, steady};
 pub(crate) use streams::{Pace, streams};
 
 /// The buffer that all connections read into.
@@ -91,7 +91,8 @@ impl Tally {
         Self { calls: 0, failed: 0, deltas: 0, begun: 0, latency, delay }
     }
 
-    /// Streams that have begun, or never will.
+    /// Streams that have begun, or never will; one that failed midway counts twice, as it spoils
+    /// what is measured anyway.
     fn settled(&self) -> u64 {
         self.begun + self.failed
     }
@@ -208,9 +209,20 @@ fn run<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> 
     local.block_on(&runtime, future).context("the load broke off")
 }
 
-/// Waits for connections to end; tells how many did not in time.
-async fn drained(mut connections: JoinSet<()>, within: Duration) -> u64 {
-    let all = async { while connections.join_next().await.is_some() {} };
-    let in_time = timeout(within, all).await;
-    if in_time.is_ok() { 0 } else { connections.len() as u64 }
+/// Waits for connections to end: those that did, and how many did not in time.
+async fn drained<T: 'static>(
+    mut connections: JoinSet<T>,
+    within: Duration,
+) -> anyhow::Result<(Vec<T>, u64)> {
+    let mut ended = Vec::new();
+    let all = async {
+        while let Some(connection) = connections.join_next().await {
+            ended.push(connection?);
+        }
+        anyhow::Ok(())
+    };
+    if let Ok(all) = timeout(within, all).await {
+        all?;
+    }
+    Ok((ended, connections.len() as u64))
 }

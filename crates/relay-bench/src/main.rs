@@ -49,9 +49,9 @@ struct Options {
     /// Put the tables into this document, between its marks
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "only"])]
     write: Option<PathBuf>,
-    /// Where every value of every round goes
-    #[arg(long, value_name = "FILE", default_value = "target/bench/results.json")]
-    json: PathBuf,
+    /// Where every value of every round goes; bench/results.json beside the folder of binaries
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -72,6 +72,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
     }
     let machine = Machine::read(&options.nginx);
     let bin_dir = options.bin_dir.canonicalize()?;
+    let json = options
+        .json
+        .clone()
+        .unwrap_or_else(|| bin_dir.parent().unwrap_or(&bin_dir).join("bench").join("results.json"));
     let programs = Programs {
         crs: bin_dir.join("crs"),
         provider: bin_dir.join("fake-provider"),
@@ -89,9 +93,9 @@ fn run(options: &Options) -> anyhow::Result<()> {
             tell(&table.markdown())?;
         }
         tables.extend(done);
-        report::write_json(&options.json, &machine, &figures)?;
+        report::write_json(&json, &machine, &figures)?;
     }
-    let verdict = report::verdict(&figures);
+    let verdict = report::verdict(&figures, &bench.plan);
     tell(&verdict.markdown())?;
     if let Some(document) = &options.write {
         report::write_document(document, &filling(&machine, verdict, tables))?;
@@ -148,7 +152,8 @@ mod tests {
         let machine = Machine::read("/no/nginx".as_ref());
         let mut table = Table::new("Start", "", &["start", "ms"]);
         table.rows.push(vec!["first".into(), "12.0".into()]);
-        let filling = filling(&machine, report::verdict(&Figures::default()), vec![table]);
+        let filling =
+            filling(&machine, report::verdict(&Figures::default(), &Plan::FULL), vec![table]);
         report::write_document(document.path(), &filling).unwrap();
         let written = std::fs::read_to_string(document.path()).unwrap();
         assert!(written.starts_with("Before.\n<!-- figures -->\nMade by `make bench"), "{written}");

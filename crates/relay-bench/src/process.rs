@@ -40,10 +40,14 @@ pub(crate) struct Memory {
 }
 
 impl Process {
-    /// Starts a program, and returns when it says where it listens, with the time that took.
-    pub(crate) fn listening(command: &mut Command) -> anyhow::Result<(Self, SocketAddr, Duration)> {
+    /// Starts a program, and returns when it says where it listens, with the time that took; what
+    /// it says of itself goes to `log`.
+    pub(crate) fn listening(
+        command: &mut Command,
+        log: Stdio,
+    ) -> anyhow::Result<(Self, SocketAddr, Duration)> {
         let begun = Instant::now();
-        let mut process = Self::start(command)?;
+        let mut process = Self::start(command, log)?;
         loop {
             let mut line = String::new();
             if process.stdout.read_line(&mut line)? == 0 {
@@ -56,8 +60,8 @@ impl Process {
     }
 
     /// Starts a program.
-    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    pub(crate) fn start(command: &mut Command, log: Stdio) -> anyhow::Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = command
             .spawn()
             .with_context(|| format!("cannot start {}", command.get_program().display()))?;

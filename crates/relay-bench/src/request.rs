@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 /// Conversations that connections share among them: the first words of each are its own, so that
-/// the relay does not keep all of them on one account.
+/// the relay does not keep all of them on one account where there are two.
 const CONVERSATIONS: usize = 64;
 /// Conversations of bodies that would take much memory.
 const LARGE_CONVERSATIONS: usize = 8;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::figures::Figures;
+use crate::figures::{Figures, float, text};
 use crate::load::Pace;
 use crate::report::Table;
 use crate::stand::Programs;
@@ -32,12 +32,10 @@ pub(crate) struct Plan {
     pub(crate) warm_up: Duration,
     /// How long it is.
     pub(crate) window: Duration,
-    /// Lengths of unary calls' bodies, in KB.
-    pub(crate) kilobytes: &'static [usize],
-    /// Connections of unary calls.
-    pub(crate) connections: &'static [usize],
-    /// Paced streams that are open at once.
-    pub(crate) streams: &'static [usize],
+    /// Lengths of unary calls' bodies, in KB, and the connections that make them.
+    pub(crate) unary: &'static [(usize, usize)],
+    /// Paced streams that are open at once, and rounds of them.
+    pub(crate) streams: &'static [(usize, usize)],
     /// When they are opened, and how long they are looked at.
     pub(crate) pace: Pace,
     /// Streams that memory is looked at with, and the lengths of their bodies.
@@ -48,24 +46,27 @@ pub(crate) struct Plan {
     pub(crate) starts: usize,
     /// Times that 500 keys are given out before the starts with keys.
     pub(crate) key_batches: u32,
+    /// Calls after which all caches are full that are filled once.
+    pub(crate) growth_warm_up: u64,
     /// Calls, and events of one stream, that memory must not grow with.
     pub(crate) growth: u32,
 }
 
 impl Plan {
-    /// What the document is made of: about twelve minutes.
+    /// What the document is made of: twelve minutes, and what counting
+    /// instructions takes.
     pub(crate) const FULL: Self = Self {
         rounds: 3,
         warm_up: Duration::from_millis(300),
-        window: Duration::from_millis(1_700),
-        kilobytes: &[1, 50, 500],
-        connections: &[1, 16, 64, 256],
-        streams: &[200, 1_000, 5_000],
-        pace: Pace { ramp: Duration::from_secs(2), window: Duration::from_secs(4) },
+        window: Duration::from_millis(1_200),
+        unary: &[(1, 1), (1, 16), (1, 64), (1, 256), (50, 16), (50, 64), (500, 16)],
+        streams: &[(200, 3), (1_000, 3), (5_000, 1)],
+        pace: Pace { ramp: Duration::from_secs(2), window: Duration::from_secs(3) },
         memory: &[(1_000, 50), (5_000, 1)],
-        idle_after: Duration::from_secs(6),
+        idle_after: Duration::from_secs(3),
         starts: 7,
         key_batches: 20,
+        growth_warm_up: 20_000,
         growth: 100_000,
     };
 
@@ -74,14 +75,14 @@ impl Plan {
         rounds: 1,
         warm_up: Duration::from_millis(100),
         window: Duration::from_millis(400),
-        kilobytes: &[1, 50],
-        connections: &[16, 64],
-        streams: &[200],
+        unary: &[(1, 16), (1, 64), (50, 16), (50, 64)],
+        streams: &[(200, 1)],
         pace: Pace { ramp: Duration::from_millis(500), window: Duration::from_secs(1) },
         memory: &[(200, 50)],
         idle_after: Duration::from_secs(2),
         starts: 1,
         key_batches: 2,
+        growth_warm_up: 2_000,
         growth: 5_000,
     };
 }
@@ -113,7 +114,58 @@ fn pair(figures: &Figures, first: &str, second: &str, places: usize) -> String {
     format!("{} / {}", figures.text(first, places), figures.text(second, places))
 }
 
+/// Notes how many calls of all ways failed in a round. Any spoils the row: what fails costs, and
+/// is not among the calls that the cost is shared out to.
+fn note_failures(figures: &mut Figures, row: &str, failed: u64) {
+    figures.add(&format!("{row}/failed"), float(failed));
+    if failed > 0 {
+        figures.spoil(row, format!("{failed} calls failed in a round"));
+    }
+}
+
+/// Notes how many streams of a way were open together; fewer than all spoil the row.
+fn note_open(figures: &mut Figures, row: &str, count: usize, open: u64) {
+    if open != count as u64 {
+        figures.spoil(row, format!("{open} of {count} streams were open together"));
+    }
+}
+
 /// How often something failed in the worst round, as text.
 fn failures(figures: &Figures, name: &str) -> String {
-    crate::figures::text(figures.largest(name), 0)
+    text(figures.largest(name), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stand::Target;
+
+    #[test]
+    fn a_failure_or_a_stream_that_is_not_open_spoils_the_row() {
+        let mut figures = Figures::default();
+        note_failures(&mut figures, "well", 0);
+        note_open(&mut figures, "well", 200, 200);
+        note_failures(&mut figures, "calls", 3);
+        note_open(&mut figures, "streams", 200, 199);
+        assert_eq!(figures.spoilt("well"), None);
+        assert_eq!(figures.spoilt("calls"), Some("3 calls failed in a round"));
+        assert_eq!(figures.spoilt("streams"), Some("199 of 200 streams were open together"));
+    }
+
+    #[test]
+    fn each_bar_has_as_many_rounds_as_its_verdict_needs() {
+        for (count, rounds) in Plan::FULL.streams {
+            assert!(*count > 1_000 || *rounds == Plan::FULL.rounds, "{count}");
+        }
+        const { assert!(Plan::FULL.rounds >= 3 && Plan::FULL.starts >= Plan::FULL.rounds) };
+    }
+
+    #[test]
+    fn each_way_is_once_in_each_place_in_three_rounds() {
+        for place in 0..3 {
+            let mut names: Vec<_> = (0..3).map(|it| Target::in_round(it)[place].name()).collect();
+            names.sort_unstable();
+            assert_eq!(names, ["direct", "nginx", "relay"]);
+        }
+    }
 }

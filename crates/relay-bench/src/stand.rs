@@ -42,8 +42,16 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// In the order of a round.
+    /// In the order of tables.
     pub(crate) const ALL: [Self; 3] = [Self::Direct, Self::Nginx, Self::Relay];
+
+    /// In the order of a round: each round begins with another, so that none always has the same
+    /// one before it.
+    pub(crate) fn in_round(round: usize) -> [Self; 3] {
+        let mut order = Self::ALL;
+        order.rotate_left(round % Self::ALL.len());
+        order
+    }
 
     /// Its name in figures and tables.
     pub(crate) const fn name(self) -> &'static str {
@@ -86,7 +94,7 @@ impl Provider {
     /// Starts one.
     pub(crate) fn start(programs: &Programs) -> anyhow::Result<Self> {
         let mut command = Command::new(&programs.provider);
-        let (process, address, _) = Process::listening(command.arg("--fast"))?;
+        let (process, address, _) = Process::listening(command.arg("--fast"), Stdio::null())?;
         Ok(Self { address, _process: process })
     }
 
@@ -104,11 +112,13 @@ impl Provider {
 }
 
 impl Relay {
-    /// Starts one on this data directory.
+    /// Starts one on this data directory. Its console goes to a file, as nginx writes one too.
     pub(crate) fn start(programs: &Programs, data: &Path) -> anyhow::Result<Self> {
+        let console = data.with_extension("console");
+        let console = fs::OpenOptions::new().create(true).append(true).open(console)?;
         let mut command = plain(&programs.crs, data);
         command.args(["serve", "--host", "127.0.0.1", "--port", "0", "--data-dir"]).arg(data);
-        let (process, address, ready) = Process::listening(&mut command)?;
+        let (process, address, ready) = Process::listening(&mut command, console.into())?;
         Ok(Self { process, address, ready })
     }
 
@@ -241,7 +251,7 @@ fn start_nginx(
     fs::write(&configuration, nginx_configuration(folder, address, provider))?;
     let mut command = Command::new(nginx);
     command.arg("-p").arg(folder).arg("-c").arg(&configuration);
-    let process = Process::start(&mut command)?;
+    let process = Process::start(&mut command, Stdio::null())?;
     let until = Instant::now() + READY_WITHIN;
     while TcpStream::connect(address).is_err() {
         ensure!(Instant::now() < until, "nginx does not listen");

@@ -5,11 +5,16 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Mode of the directories that only the relay may enter.
 const PRIVATE_DIR: u32 = 0o700;
 /// Mode of the files that only the relay may read.
 const PRIVATE_FILE: u32 = 0o600;
+/// How long a lock is tried for, and the pause between two tries.
+const LOCK_WITHIN: Duration = Duration::from_millis(200);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Why the data directory could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -149,7 +154,8 @@ impl DataDir {
         Ok(fs::metadata(&self.root)?.permissions().mode() & 0o077 != 0)
     }
 
-    /// Takes the directory for one server; fails at once if another has it.
+    /// Takes the directory for one server; fails if another has it. Whoever looks whether one has
+    /// takes the lock for a moment too, so the first refusal is not the last word.
     pub fn lock(&self) -> Result<DirLock, DataDirError> {
         let path = self.lock_file();
         let mut file = OpenOptions::new()
@@ -160,7 +166,13 @@ impl DataDir {
             .mode(PRIVATE_FILE)
             .open(&path)
             .map_err(|source| DataDirError::Lock { path: path.clone(), source })?;
-        match file.try_lock() {
+        let deadline = Instant::now() + LOCK_WITHIN;
+        let mut taken = file.try_lock();
+        while matches!(taken, Err(TryLockError::WouldBlock)) && Instant::now() < deadline {
+            thread::sleep(LOCK_PAUSE);
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let pid = read_pid(&mut file);
@@ -224,7 +236,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Puts right the mode of a file or directory that is to be its owner's alone.
-pub(crate) fn make_private(path: &Path) -> io::Result<()> {
+pub fn make_private(path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
     let mode = if found.is_dir() { PRIVATE_DIR } else { PRIVATE_FILE };
     if found.permissions().mode() & 0o777 == mode {
@@ -307,6 +319,25 @@ mod tests {
         assert!(refusal.contains(&format!("(process {})", std::process::id())), "{refusal}");
         drop(lock);
         dir.lock().unwrap();
+    }
+
+    #[test]
+    fn a_look_at_the_lock_does_not_refuse_a_server() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = DataDir::create(home.path()).unwrap();
+        drop(dir.lock().unwrap());
+        let looker = File::open(dir.lock_file()).unwrap();
+        looker.lock_shared().unwrap();
+        let (told, begun) = std::sync::mpsc::channel();
+        let starting = thread::spawn(move || {
+            told.send(()).unwrap();
+            dir.lock().map(drop)
+        });
+        begun.recv().unwrap();
+        // Long enough for a first try to have met the look, and within what a start waits.
+        thread::sleep(LOCK_WITHIN / 8);
+        drop(looker);
+        starting.join().unwrap().unwrap();
     }
 
     #[test]

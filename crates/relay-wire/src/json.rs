@@ -81,7 +81,8 @@ pub(crate) fn members<'a, const N: usize>(
     let mut values = [None; N];
     let mut scanner = Scanner::new(object);
     scanner.object(|scanner, name| {
-        let wanted = names.iter().position(|wanted| wanted.as_bytes() == &*name.name());
+        let name = name.name();
+        let wanted = names.iter().position(|wanted| wanted.as_bytes() == &*name);
         scanner.kind()?;
         let start = scanner.at();
         scanner.skip()?;

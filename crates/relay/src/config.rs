@@ -1,4 +1,5 @@
-//! Settings: flags over environment over `.env` over `crs.toml` over defaults.
+//! Settings: flags over environment over `.env` over the installed service's over `crs.toml` over
+//! defaults.
 //!
 //! A load gives checked values, or every mistake at once.
 
@@ -10,10 +11,11 @@ use relay_core::secret::Secret;
 
 mod layers;
 mod legacy;
+pub mod memory;
 mod parse;
 mod trust;
 
-pub use layers::{Layers, Origin};
+pub use layers::{INSTALLED, Installed, Layers, Origin, Unnamed};
 pub use trust::TrustedProxies;
 
 /// How sure a usage record is before the end of an answer is sent.
@@ -122,7 +124,7 @@ impl Settings {
         let mut read = parse::Reader::new(layers);
         let time_zone = read.time_zone();
         let log = LogSettings {
-            level: read.value("LOG_LEVEL", parse::level, tracing::level_filters::LevelFilter::INFO),
+            level: read.log_level(),
             format: read.value("LOG_FORMAT", parse::log_format, LogFormat::automatic()),
             file_bytes_max: read.value("LOG_MAX_SIZE", parse::size, 10 << 20),
             files_max: read.value("LOG_MAX_FILES", parse::log_files, 5),
@@ -191,13 +193,7 @@ impl LogFormat {
 /// A quarter of the machine's memory, or of the container's limit where that is less.
 fn quarter_of_memory() -> usize {
     const LEAST: usize = 64 << 20;
-    let machine = rustix::system::sysinfo();
-    let total = u64::from(machine.mem_unit) * machine.totalram;
-    let container = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
-        .into_iter()
-        .find_map(|file| std::fs::read_to_string(file).ok()?.trim().parse::<u64>().ok());
-    let usable = container.map_or(total, |limit| limit.min(total));
-    usize::try_from(usable / 4).unwrap_or(LEAST).max(LEAST)
+    usize::try_from(memory::usable(None) / 4).unwrap_or(LEAST).max(LEAST)
 }
 
 #[cfg(test)]

@@ -88,8 +88,8 @@ pub async fn run(options: Options, show: impl FnOnce(&Guide)) -> anyhow::Result<
         () = signals.next() => return Ok(()),
     };
     let Prepared { opened, listener, provider, sample, administrator } = prepared;
-    let told = |sample: &Sample, address: SocketAddr| Guide {
-        address: format!("http://{address}"),
+    let guide = Guide {
+        address: format!("http://{}", listener.local_addr()?),
         provider: provider.base_url(),
         data_dir: place.path().to_owned(),
         is_kept: place.is_kept(),
@@ -99,7 +99,7 @@ pub async fn run(options: Options, show: impl FnOnce(&Guide)) -> anyhow::Result<
         reads_foreign_key: is_set(&options.environment, "ENCRYPTION_KEY"),
     };
     let ready = |app: &Arc<App>, address: SocketAddr| {
-        show(&told(&sample, address));
+        show(&guide);
         tokio::spawn(end_at(signals, app.shutdown.clone()));
         if options.pace == Pace::Lively {
             tokio::spawn(trickle::run(app.shutdown.clone(), address, sample));
@@ -162,23 +162,25 @@ fn is_set(environment: &[(String, String)], name: &str) -> bool {
     environment.iter().any(|(known, value)| known == name && !value.is_empty())
 }
 
-/// The signals that end the demo. The relay listens to them itself while it serves; one that comes
-/// before that would be lost.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
+/// The signals that end the demo: those that a terminal sends when it is closed, and by Ctrl-\, as
+/// well, since its data has to go. The relay listens to the other two itself while it serves; one
+/// that comes before that would be lost.
+struct Signals([Signal; 4]);
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
         let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
-        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)? })
+        let (hangup, quit) = (SignalKind::hangup(), SignalKind::quit());
+        Ok(Self([signal(terminate)?, signal(interrupt)?, signal(hangup)?, signal(quit)?]))
     }
 
     async fn next(&mut self) {
+        let Self([terminate, interrupt, hangup, quit]) = self;
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+            _ = quit.recv() => {}
         }
     }
 }

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use self::client::{NoAnswer, ask, ask_calls, ask_test};
-pub use self::state::{AccountLive, KeyLive, LiveState, RestLive, WindowLive};
+pub use self::state::{AccountLive, KeyLive, LiveState, RestLive, SetLive, WindowLive};
 use crate::app::App;
 use crate::open_calls;
 use crate::verbs::account::{self, TestAsk};

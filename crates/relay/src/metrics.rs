@@ -12,6 +12,7 @@ mod process;
 mod state;
 #[cfg(test)]
 mod tests;
+mod units;
 mod usage;
 mod words;
 

@@ -1,9 +1,10 @@
 //! `crs serve`: brings everything up in order, serves, and takes it down in order.
 
 mod open;
+mod time_left;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -18,7 +19,6 @@ use relay_store::pins::Pins;
 use relay_store::pool::Store;
 use relay_store::vault::KeyHasher;
 use relay_upstream::client::tls_config;
-use relay_upstream::oauth::ANSWER_WITHIN;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::RwLock;
@@ -28,15 +28,23 @@ use tokio::time::timeout;
 use crate::app::App;
 use crate::body::BodyMemory;
 use crate::bookkeeping::{Bookkeeper, Bookkeeping, settle_after_crash};
+use crate::call::Orphanage;
 use crate::config::{Loaded, Settings};
 use crate::day::Calendar;
+use crate::ingress::Counting;
 use crate::keyring::Keyring;
 use crate::metrics::Metrics;
+use crate::models::Catalogue;
+use crate::open_calls::OpenCalls;
 use crate::outbox::{OutboxWriter, outbox};
+use crate::randomness::Randomness;
+use crate::refusals::Refusals;
 use crate::roster::Roster;
 use crate::shutdown::{Shutdown, Stage};
 use crate::text::tr;
-use crate::{live, prices, server, tokens, upkeep, watch};
+use crate::{live, memory, prices, server, tokens, upkeep, watch};
+
+use self::time_left::TimeLeft;
 
 pub use self::open::{News, Opened, open};
 
@@ -47,16 +55,8 @@ const PINS_MAX: usize = 100_000;
 const LAST_RECORDS_WITHIN: Duration = Duration::from_secs(5);
 /// How long the last pins and counts of refusals may take to the database at the end.
 const LAST_PINS_WITHIN: Duration = Duration::from_secs(3);
-/// How long a refresh of a token may take at the end: one that is cut ends the sign-in. The
-/// provider has its time, and so has the disk that the pair goes to.
-const UNFINISHED_WITHIN: Duration = ANSWER_WITHIN.saturating_add(Duration::from_secs(5));
 /// How long the database may take to close.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
-/// A shorter grace says that something else ends the process soon, as a container engine does.
-const GRACE_WITHOUT_HASTE: Duration = Duration::from_secs(30);
-/// How much longer than a short grace the whole stop may take. What is cut then, the next start
-/// makes up for: records are in the journal, a refresh has its intent on disk.
-const LAST_STEPS_WITHIN: Duration = Duration::from_millis(2_500);
 
 /// Serves until a signal, and returns when everything is settled.
 pub async fn run(loaded: Loaded) -> anyhow::Result<()> {
@@ -120,15 +120,15 @@ pub async fn start(
         credentials,
         unfinished: RwLock::default(),
         calendar,
-        randomness: crate::randomness::Randomness::default(),
+        randomness: Randomness::default(),
         retries: Mutex::default(),
         bodies: BodyMemory::new(settings.calls.body_memory_bytes),
-        models: crate::models::Catalogue::default(),
-        counting: crate::ingress::Counting::default(),
-        orphanage: crate::call::Orphanage::default(),
-        open_calls: crate::open_calls::OpenCalls::default(),
-        stranger_warning: std::sync::Once::new(),
-        refusals: crate::refusals::Refusals::default(),
+        models: Catalogue::default(),
+        counting: Counting::default(),
+        orphanage: Orphanage::default(),
+        open_calls: OpenCalls::default(),
+        stranger_warning: Once::new(),
+        refusals: Refusals::default(),
         shutdown: Shutdown::default(),
         settings,
         clock,
@@ -243,6 +243,7 @@ async fn serve(
         tokio::spawn(upkeep::run(Arc::clone(&app))),
         tokio::spawn(live::run(Arc::clone(&app), socket, address)),
         tokio::spawn(outbox.run(app.store.clone())),
+        tokio::spawn(memory::give_back()),
     ];
     let books = tokio::spawn(bookkeeper.run());
     tokio::spawn(follow_signals(app.shutdown.clone(), app.settings.shutdown_grace)?);
@@ -260,7 +261,7 @@ async fn serve(
     }
     let time_left = TimeLeft::of_stop(stop_begun.await?, app.settings.shutdown_grace);
     // Held to the end, so that no refresh begins any more.
-    let finished = timeout(time_left.for_step(UNFINISHED_WITHIN), app.unfinished.write()).await;
+    let finished = timeout(time_left.for_refreshes(), app.unfinished.write()).await;
     if finished.is_err() {
         tracing::warn!("a refresh of a token did not end in time; its token is tried once more");
     }
@@ -278,24 +279,6 @@ async fn serve(
     }
     tracing::info!("stopped");
     Ok(())
-}
-
-/// The time that a stop may still take; without an end where the grace is long, as each step has
-/// a limit of its own.
-#[derive(Debug, Clone, Copy)]
-struct TimeLeft(Option<Instant>);
-
-impl TimeLeft {
-    fn of_stop(begun: Instant, grace: Duration) -> Self {
-        Self((grace < GRACE_WITHOUT_HASTE).then(|| begun + grace + LAST_STEPS_WITHIN))
-    }
-
-    /// What the next step may take: its own limit, but no more than half of what is left, so that
-    /// there is some for those after it.
-    fn for_step(self, limit: Duration) -> Duration {
-        let Self(Some(over_at)) = self else { return limit };
-        limit.min(over_at.saturating_duration_since(Instant::now()) / 2)
-    }
 }
 
 /// Brings the last records to the database.
@@ -355,24 +338,4 @@ fn announce(address: SocketAddr) {
 #[expect(clippy::print_stdout, reason = "what people see when they start it by hand")]
 fn say(text: &str) {
     println!("{text}");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stop_waits_for_the_longest_refresh_and_for_the_disk() {
-        assert!(UNFINISHED_WITHIN.checked_sub(ANSWER_WITHIN).is_some_and(|rest| !rest.is_zero()));
-    }
-
-    #[test]
-    fn only_a_short_grace_hurries_the_last_steps() {
-        let most = |grace| TimeLeft::of_stop(Instant::now(), grace).for_step(UNFINISHED_WITHIN);
-        assert_eq!(most(GRACE_WITHOUT_HASTE), UNFINISHED_WITHIN);
-        let hurried = most(Duration::from_secs(5));
-        assert!(hurried * 2 <= Duration::from_secs(5) + LAST_STEPS_WITHIN, "{hurried:?}");
-        let over = TimeLeft(Some(Instant::now()));
-        assert_eq!(over.for_step(CLOSE_WITHIN), Duration::ZERO);
-    }
 }

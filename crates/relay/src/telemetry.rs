@@ -46,13 +46,14 @@ impl DroppedLines {
 /// Starts logging to the console and to `directory`.
 pub fn start(settings: &LogSettings, directory: &Path) -> io::Result<LogGuards> {
     let files = Rotating::open(directory, settings.file_bytes_max, settings.files_max)?;
-    let (files, file_writing) = collect(files)?;
-    let (console, console_writing) = collect(io::stderr())?;
     let look = match settings.format {
         LogFormat::Json => Look::Json,
         LogFormat::Text if io::IsTerminal::is_terminal(&io::stderr()) => Look::Coloured,
         LogFormat::Text => Look::Plain,
     };
+    let (files, file_writing) = collect(files, |count| lines::dropped(count, Look::Json))?;
+    let (console, console_writing) =
+        collect(io::stderr(), move |count| lines::dropped(count, look))?;
     tracing_subscriber::registry()
         .with(settings.level)
         .with(Lines { console, look, files })

@@ -17,7 +17,7 @@ use std::sync::{LazyLock, OnceLock};
 
 pub(crate) use self::clap_error::complaint;
 pub(crate) use self::help::{framed, localised};
-pub(crate) use self::retell::{chain, retold};
+pub(crate) use self::retell::{causes, chain, retold};
 
 /// A language that people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -10,6 +10,10 @@ use tokio::time::sleep;
 use super::{Connection, DRAIN_WITHIN, Load, RECONNECT_AFTER, Shared, Tally, drained, run};
 use crate::process::cpu;
 
+/// After a load, before the clock of what is measured is read: the relay writes its records into
+/// the database up to half a second later.
+pub(crate) const SETTLED_AFTER: Duration = Duration::from_secs(1);
+
 /// What a steady load was answered.
 #[derive(Debug)]
 pub(crate) struct Steady {
@@ -29,7 +33,8 @@ pub(crate) struct Steady {
     pub(crate) spent_here: Duration,
 }
 
-/// Loads a process for a time, after a while in which nothing is counted but failures.
+/// Loads a process for a time, after a while in which nothing is counted but failures. Calls that
+/// begin within the time count, and all that the process does for them: it is waited for.
 pub(crate) fn steady(
     load: &Load,
     warm_up: Duration,
@@ -38,17 +43,18 @@ pub(crate) fn steady(
 ) -> anyhow::Result<Steady> {
     run(async {
         let shared = Shared::new(load, u64::MAX);
-        let connections = open(&shared);
-        sleep(warm_up).await;
+        let fresh = (0..load.connections).map(|_| Connection::default()).collect();
+        let (warm, stuck_before) = for_a_time(&shared, fresh, warm_up).await?;
+        settled(measured).await;
         shared.tally.borrow_mut().reset();
         let before = Spent::now(measured)?;
-        sleep(window).await;
+        let (_, stuck) = for_a_time(&shared, warm, window).await?;
+        let elapsed = before.at.elapsed();
         let counted = shared.tally.borrow().clone();
+        settled(measured).await;
         let spent = before.until_now(measured)?;
-        shared.left.set(0);
-        let stuck = drained(connections, DRAIN_WITHIN).await;
-        let failed = shared.tally.borrow().failed + stuck;
-        Ok(spent.on(counted, failed))
+        let failed = counted.failed + stuck_before + stuck;
+        Ok(Spent { elapsed, ..spent }.on(counted, failed))
     })
 }
 
@@ -62,7 +68,8 @@ pub(crate) fn counted(
     run(async {
         let shared = Shared::new(load, calls);
         let before = Spent::now(measured)?;
-        let stuck = drained(open(&shared), within).await;
+        let fresh = (0..load.connections).map(|_| Connection::default()).collect();
+        let (_, stuck) = drained(open(&shared, fresh), within).await?;
         let spent = before.until_now(measured)?;
         let counted = shared.tally.borrow().clone();
         let failed = counted.failed + stuck;
@@ -70,22 +77,47 @@ pub(crate) fn counted(
     })
 }
 
-fn open(shared: &Rc<Shared>) -> JoinSet<()> {
-    let mut connections = JoinSet::new();
-    for number in 0..shared.load.connections {
-        connections.spawn_local(one_after_the_other(Rc::clone(shared), number));
-    }
-    connections
+/// Calls on these connections for a time, to the end of the last; the connections, and how many
+/// were stuck.
+async fn for_a_time(
+    shared: &Rc<Shared>,
+    connections: Vec<Connection>,
+    time: Duration,
+) -> anyhow::Result<(Vec<Connection>, u64)> {
+    shared.left.set(u64::MAX);
+    let connections = open(shared, connections);
+    sleep(time).await;
+    shared.left.set(0);
+    drained(connections, DRAIN_WITHIN).await
 }
 
-async fn one_after_the_other(shared: Rc<Shared>, number: usize) {
-    let mut connection = Connection::default();
+/// Gives the process that is measured the time for what it put off.
+pub(super) async fn settled(measured: Option<u32>) {
+    if measured.is_some() {
+        sleep(SETTLED_AFTER).await;
+    }
+}
+
+fn open(shared: &Rc<Shared>, connections: Vec<Connection>) -> JoinSet<Connection> {
+    let mut open = JoinSet::new();
+    for (number, connection) in connections.into_iter().enumerate() {
+        open.spawn_local(one_after_the_other(Rc::clone(shared), connection, number));
+    }
+    open
+}
+
+async fn one_after_the_other(
+    shared: Rc<Shared>,
+    mut connection: Connection,
+    number: usize,
+) -> Connection {
     while shared.take() {
         shared.call(&mut connection, number).await;
         if connection.socket.is_none() {
             sleep(RECONNECT_AFTER).await;
         }
     }
+    connection
 }
 
 /// Times at the beginning of what is counted, or spent since.

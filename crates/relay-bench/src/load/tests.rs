@@ -103,3 +103,30 @@ fn streams_are_open_together_and_their_delay_is_seen() {
     assert_eq!(seen.delay.len(), seen.window_deltas);
     assert!(Duration::from_nanos(seen.delay.max()) < Duration::from_secs(1));
 }
+
+#[test]
+fn streams_that_end_before_the_window_does_are_not_open_together() {
+    let running = provider();
+    let wanted = Wanted::Stream { deltas: 2, interval_ms: 25 };
+    let pace = Pace { ramp: 100 * MILLISECOND, window: 100 * MILLISECOND };
+    let seen = streams(&load(&running, wanted, 10), pace, None, || Ok(())).unwrap();
+    assert_eq!((seen.failed, seen.open), (0, 0));
+}
+
+#[test]
+fn streams_outlast_an_opening_that_takes_twice_its_time() {
+    let pace = Pace { ramp: Duration::from_secs(2), window: Duration::from_secs(3) };
+    for (count, ramp) in [(200, 2), (1_000, 2), (5_000, 5)] {
+        let pace = pace.of(count);
+        assert_eq!(pace.ramp, Duration::from_secs(ramp), "{count}");
+        assert_eq!(pace.life(), 2 * pace.ramp + pace.window, "{count}");
+    }
+}
+
+#[test]
+fn a_load_that_is_out_of_time_says_how_many_calls_it_made() {
+    let running = provider();
+    let wanted = Wanted::Stream { deltas: 1_000, interval_ms: 25 };
+    let seen = counted(&load(&running, wanted, 2), 10, 100 * MILLISECOND, None).unwrap();
+    assert_eq!((seen.calls, seen.failed), (0, 2));
+}

@@ -4,45 +4,57 @@ use std::path::Path;
 use std::thread::sleep;
 
 use super::paced::shape;
-use super::{Bench, failures};
+use super::{Bench, failures, note_failures, note_open};
 use crate::figures::{Figures, float};
 use crate::load::{Load, streams};
 use crate::process::{Memory, memory};
 use crate::report::Table;
 use crate::stand::{Provider, Relay, until_served};
 
+/// How a relay is started that nobody calls.
+const IDLE: [(&str, &str); 2] = [("idle, first start", "first"), ("idle, later start", "later")];
+
 pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Table>> {
-    let folder = tempfile::Builder::new().prefix("crs-bench-").tempdir()?;
-    let data = folder.path().join("data");
+    for _ in 0..bench.plan.rounds {
+        round(bench, figures)?;
+    }
     let mut table = Table::new(
         "Memory",
-        "MB of the relay's process: resident, its share of it (PSS), and the most that was ever \
-         resident; KB of resident memory for each open stream, beyond the idle relay's. Each row \
-         but the first is a later start of its own.",
+        "MB of the relay's process: resident while the streams are open, its share of it (PSS), and \
+         the most that was ever resident; KB of resident memory for each open stream, beyond the \
+         idle relay's. Each row but the first is a later start of its own.",
         &["when", "resident", "PSS", "peak", "KB a stream", "failed"],
     );
+    for (when, name) in IDLE {
+        table.rows.push(row(figures, when, name));
+    }
+    for &(count, kilobytes) in bench.plan.memory {
+        let when = format!("{count} paced streams, {kilobytes} KB requests");
+        table.rows.push(row(figures, &when, &count.to_string()));
+    }
+    Ok(vec![table])
+}
+
+fn round(bench: &Bench, figures: &mut Figures) -> anyhow::Result<()> {
+    let folder = tempfile::Builder::new().prefix("crs-bench-").tempdir()?;
+    let data = folder.path().join("data");
     let mut idle = 0.0;
-    for (when, name) in [("idle, first start", "first"), ("idle, later start", "later")] {
+    for (_, name) in IDLE {
         let relay = Relay::start(&bench.programs, &data)?;
         sleep(bench.plan.idle_after);
         let held = memory(relay.process.id())?;
         note(figures, &format!("memory/{name}"), held);
         idle = held.resident;
-        table.rows.push(row(figures, when, name));
     }
     let provider = Provider::start(&bench.programs)?;
     Relay::add_account(&bench.programs, &data, "a", provider.address)?;
     let key = Relay::add_key(&bench.programs, &data)?;
     for &(count, kilobytes) in bench.plan.memory {
-        let open = with_streams(bench, &data, &key, (count, kilobytes), figures)?;
-        let name = format!("memory/{count}");
-        let resident = figures.median(&format!("{name}/resident")).unwrap_or_default();
-        let each = (resident - idle) * 1_024.0 / float(open.max(1));
-        figures.add(&format!("{name}/kilobytes_each"), each);
-        let when = format!("{count} paced streams, {kilobytes} KB requests ({open} open)");
-        table.rows.push(row(figures, &when, &count.to_string()));
+        let (held, open) = with_streams(bench, &data, &key, (count, kilobytes), figures)?;
+        let each = (held.resident - idle) * 1_024.0 / float(open.max(1));
+        figures.add(&format!("memory/{count}/kilobytes_each"), each);
     }
-    Ok(vec![table])
+    Ok(())
 }
 
 /// Looks at a relay that has so many streams open; tells how many were.
@@ -52,17 +64,19 @@ fn with_streams(
     key: &str,
     (count, kilobytes): (usize, usize),
     figures: &mut Figures,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<(Memory, u64)> {
     let relay = Relay::start(&bench.programs, data)?;
     let to = relay.destination(key);
     until_served(&to)?;
-    let pace = bench.plan.pace;
+    let pace = bench.plan.pace.of(count);
     let load = Load { to, shape: shape(pace, kilobytes), connections: count };
     let process = relay.process.id();
     let seen = streams(&load, pace, Some(process), || memory(process))?;
-    note(figures, &format!("memory/{count}"), seen.seen);
-    figures.add(&format!("memory/{count}/failed"), float(seen.failed));
-    Ok(seen.open)
+    let row = format!("memory/{count}");
+    note(figures, &row, seen.seen);
+    note_failures(figures, &row, seen.failed);
+    note_open(figures, &row, count, seen.open);
+    Ok((seen.seen, seen.open))
 }
 
 fn note(figures: &mut Figures, name: &str, held: Memory) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Bench, failures, pair};
+use super::{Bench, failures, note_failures, note_open, pair};
 use crate::figures::{Figures, float, micros_each, millis_at, ratio};
 use crate::load::{Load, Pace, streams};
 use crate::report::Table;
@@ -11,8 +11,6 @@ use crate::stand::{Stand, Target};
 
 /// Between two events of a stream.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Streams outlast the time in which they are looked at by so much.
-const OUTLAST: Duration = Duration::from_secs(1);
 
 pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Table>> {
     let stand = Stand::start(&bench.programs)?;
@@ -37,10 +35,11 @@ pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Ta
          milliseconds. What a way adds is its figure less the direct one.",
         &["streams", "direct", "nginx", "relay", "relay adds"],
     );
-    for &count in bench.plan.streams {
+    for &(count, rounds) in bench.plan.streams {
         let case = format!("paced/{count}");
-        for _ in 0..bench.plan.rounds {
-            round(bench, &stand, &case, count, figures)?;
+        for number in 0..rounds {
+            let ways = Target::in_round(number).map(|target| (target, &stand));
+            round(bench, ways, &case, count, figures)?;
         }
         let figure = |what: &str, places| figures.text(&format!("{case}/{what}"), places);
         costs.rows.push(vec![
@@ -65,22 +64,22 @@ pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Ta
 
 /// Streams of this pace that stay open while they are looked at.
 pub(super) fn shape(pace: Pace, kilobytes: usize) -> Shape {
-    let life = pace.ramp + pace.window + OUTLAST;
-    let deltas = u32::try_from(life.as_millis() / INTERVAL.as_millis()).unwrap_or(u32::MAX);
+    let deltas = u32::try_from(pace.life().as_millis() / INTERVAL.as_millis()).unwrap_or(u32::MAX);
     let interval_ms = u32::try_from(INTERVAL.as_millis()).unwrap_or(u32::MAX);
     Shape { wanted: Wanted::Stream { deltas, interval_ms }, kilobytes }
 }
 
 fn round(
     bench: &Bench,
-    stand: &Stand,
+    ways: [(Target, &Stand); 3],
     case: &str,
     count: usize,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    let pace = bench.plan.pace;
+    let pace = bench.plan.pace.of(count);
     let (mut whole, mut open, mut delays, mut failed) = ([None; 3], [None; 3], [None; 3], 0);
-    for (at, target) in Target::ALL.into_iter().enumerate() {
+    for (target, stand) in ways {
+        let at = target as usize;
         let to = stand.destination(target);
         let load = Load { to, shape: shape(pace, 1), connections: count };
         let seen = streams(&load, pace, stand.process(target), || Ok(()))?;
@@ -88,6 +87,7 @@ fn round(
         open[at] = seen.window_spent.and_then(|spent| micros_each(spent, seen.window_deltas));
         delays[at] = millis_at(&seen.delay, 0.5).zip(millis_at(&seen.delay, 0.99));
         failed += seen.failed;
+        note_open(figures, case, count, seen.open);
         let name = target.name();
         let mut add = |what: &str, value: Option<f64>| {
             if let Some(value) = value {
@@ -96,6 +96,7 @@ fn round(
         };
         add("cpu_us", whole[at]);
         add("open_cpu_us", open[at]);
+        add("load_cpu_us", micros_each(seen.spent_here, seen.deltas));
         add("delay_p50_ms", delays[at].map(|(p50, _)| p50));
         add("delay_p99_ms", delays[at].map(|(_, p99)| p99));
         add("events", Some(float(seen.deltas)));
@@ -109,6 +110,6 @@ fn round(
         figures.add(&format!("{case}/added/delay_p50_ms"), relay.0 - direct.0);
         figures.add(&format!("{case}/added/delay_p99_ms"), relay.1 - direct.1);
     }
-    figures.add(&format!("{case}/failed"), float(failed));
+    note_failures(figures, case, failed);
     Ok(())
 }

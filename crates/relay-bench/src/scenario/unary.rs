@@ -1,6 +1,6 @@
 //! Whole answers: what a call costs by the length of its body and the number of connections.
 
-use super::{Bench, failures, pair};
+use super::{Bench, failures, note_failures, pair};
 use crate::figures::{Figures, micros_each, millis_at, per_second, ratio};
 use crate::load::{Load, Steady, steady};
 use crate::report::Table;
@@ -27,31 +27,30 @@ pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Ta
             "relay ms",
         ],
     );
-    for &kilobytes in bench.plan.kilobytes {
-        for &connections in bench.plan.connections {
-            let case = format!("unary/{kilobytes}/{connections}");
-            let shape = Shape { wanted: Wanted::Unary, kilobytes };
-            for _ in 0..bench.plan.rounds {
-                round(bench, &stand, &case, (shape, connections), figures)?;
-            }
-            let label = format!("{kilobytes} KB, {connections}");
-            let of = |target: &str, what: &str| format!("{case}/{target}/{what}");
-            costs.rows.push(vec![
-                label.clone(),
-                figures.text(&of("nginx", "cpu_us"), 1),
-                figures.text(&of("relay", "cpu_us"), 1),
-                figures.text(&format!("{case}/ratio"), 2),
-                failures(figures, &format!("{case}/failed")),
-            ]);
-            let rate = |target: Target| figures.text(&of(target.name(), "per_second"), 0);
-            let latency = |target: Target| {
-                pair(figures, &of(target.name(), "p50_ms"), &of(target.name(), "p99_ms"), 2)
-            };
-            let mut row = vec![label];
-            row.extend(Target::ALL.map(rate));
-            row.extend(Target::ALL.map(latency));
-            times.rows.push(row);
+    for &(kilobytes, connections) in bench.plan.unary {
+        let case = format!("unary/{kilobytes}/{connections}");
+        let shape = Shape { wanted: Wanted::Unary, kilobytes };
+        for number in 0..bench.plan.rounds {
+            let ways = Target::in_round(number).map(|target| (target, &stand));
+            round(bench, ways, &case, (shape, connections), figures)?;
         }
+        let label = format!("{kilobytes} KB, {connections}");
+        let of = |target: &str, what: &str| format!("{case}/{target}/{what}");
+        costs.rows.push(vec![
+            label.clone(),
+            figures.text(&of("nginx", "cpu_us"), 1),
+            figures.text(&of("relay", "cpu_us"), 1),
+            figures.text(&format!("{case}/ratio"), 2),
+            failures(figures, &format!("{case}/failed")),
+        ]);
+        let rate = |target: Target| figures.text(&of(target.name(), "per_second"), 0);
+        let latency = |target: Target| {
+            pair(figures, &of(target.name(), "p50_ms"), &of(target.name(), "p99_ms"), 2)
+        };
+        let mut row = vec![label];
+        row.extend(Target::ALL.map(rate));
+        row.extend(Target::ALL.map(latency));
+        times.rows.push(row);
     }
     Ok(vec![costs, times])
 }
@@ -59,25 +58,25 @@ pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Ta
 /// All three ways, one after the other.
 fn round(
     bench: &Bench,
-    stand: &Stand,
+    ways: [(Target, &Stand); 3],
     case: &str,
     (shape, connections): (Shape, usize),
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let (mut cpu_us, mut failed) = ([None; 3], 0);
-    for (at, target) in Target::ALL.into_iter().enumerate() {
+    for (target, stand) in ways {
         let load = Load { to: stand.destination(target), shape, connections };
         let (warm_up, window) = (bench.plan.warm_up, bench.plan.window);
         let seen = steady(&load, warm_up, window, stand.process(target))?;
         note(figures, &format!("{case}/{}", target.name()), &seen);
-        cpu_us[at] = seen.spent.and_then(|spent| micros_each(spent, seen.calls));
+        cpu_us[target as usize] = seen.spent.and_then(|spent| micros_each(spent, seen.calls));
         failed += seen.failed;
     }
     let [_, nginx, relay] = cpu_us;
     if let Some(ratio) = ratio(relay, nginx) {
         figures.add(&format!("{case}/ratio"), ratio);
     }
-    figures.add(&format!("{case}/failed"), crate::figures::float(failed));
+    note_failures(figures, case, failed);
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Streams that the provider sends as fast as it can.
 
-use super::{Bench, failures, unary};
-use crate::figures::{Figures, float, micros_each, per_second, ratio};
+use super::{Bench, failures, note_failures, unary};
+use crate::figures::{Figures, micros_each, per_second, ratio};
 use crate::load::{Load, steady};
 use crate::report::Table;
 use crate::request::{Shape, Wanted};
@@ -33,8 +33,9 @@ pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Ta
     );
     for connections in CONNECTIONS {
         let case = format!("unpaced/{connections}");
-        for _ in 0..bench.plan.rounds {
-            round(bench, &stand, &case, connections, figures)?;
+        for number in 0..bench.plan.rounds {
+            let ways = Target::in_round(number).map(|target| (target, &stand));
+            round(bench, ways, &case, connections, figures)?;
         }
         let figure = |what: &str, places| figures.text(&format!("{case}/{what}"), places);
         table.rows.push(vec![
@@ -55,22 +56,23 @@ pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Ta
 
 fn round(
     bench: &Bench,
-    stand: &Stand,
+    ways: [(Target, &Stand); 3],
     case: &str,
     connections: usize,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let shape = Shape { wanted: Wanted::Stream { deltas: EVENTS, interval_ms: 0 }, kilobytes: 1 };
     let (mut each, mut failed) = ([None; 3], 0);
-    for (at, target) in Target::ALL.into_iter().enumerate() {
+    for (target, stand) in ways {
         let load = Load { to: stand.destination(target), shape, connections };
         let (warm_up, window) = (bench.plan.warm_up, bench.plan.window);
         let seen = steady(&load, warm_up, window, stand.process(target))?;
         let name = format!("{case}/{}", target.name());
         unary::note(figures, &name, &seen);
-        each[at] = seen.spent.and_then(|spent| micros_each(spent, seen.deltas));
-        if let Some(each) = each[at] {
-            figures.add(&format!("{name}/event_cpu_us"), each);
+        let cost = seen.spent.and_then(|spent| micros_each(spent, seen.deltas));
+        each[target as usize] = cost;
+        if let Some(cost) = cost {
+            figures.add(&format!("{name}/event_cpu_us"), cost);
         }
         let rate = per_second(seen.deltas, seen.elapsed);
         figures.add(&format!("{name}/events_per_second"), rate);
@@ -80,6 +82,6 @@ fn round(
     if let Some(ratio) = ratio(relay, nginx) {
         figures.add(&format!("{case}/ratio"), ratio);
     }
-    figures.add(&format!("{case}/failed"), float(failed));
+    note_failures(figures, case, failed);
     Ok(())
 }

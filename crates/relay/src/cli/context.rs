@@ -1,6 +1,7 @@
 //! What commands on a data directory work with.
 
 use std::env;
+use std::path::Path;
 
 use anyhow::Context as _;
 use relay_core::clock::{Clock, SystemClock, Timestamp};
@@ -10,7 +11,7 @@ use relay_store::vault::MasterKey;
 
 use crate::cli::terminal::Form;
 use crate::cli::{Global, owner};
-use crate::config::{Layers, Loaded, Settings};
+use crate::config::{INSTALLED, Installed, Layers, Loaded, Settings, Unnamed};
 use crate::live::{self, LiveState};
 use crate::verbs::moment;
 
@@ -40,7 +41,7 @@ impl Context {
             ),
             other => other?,
         };
-        owner::become_owner(dir.root())?;
+        owner::become_owner(global, dir.root())?;
         // Asked before the key, which would be made for a directory without a database.
         if !dir.database().exists() {
             anyhow::bail!(
@@ -73,7 +74,7 @@ impl Global {
     }
 }
 
-/// The settings, with those that flags give.
+/// The settings of a command on existing data, with those that flags give.
 pub(super) fn load(
     global: &Global,
     flags: impl IntoIterator<Item = (&'static str, String)>,
@@ -81,10 +82,27 @@ pub(super) fn load(
     Ok(Settings::load(layers(global, flags)?)?)
 }
 
-/// The raw texts of the settings, with those that flags give.
+/// The settings of a start, with those that flags give. It makes the data directory that it does
+/// not find, so it never takes the installed service's without having been told to.
+pub(super) fn load_to_serve(
+    global: &Global,
+    flags: impl IntoIterator<Item = (&'static str, String)>,
+) -> anyhow::Result<Loaded> {
+    Ok(Settings::load(gather(global, flags, Unnamed::Here)?)?)
+}
+
+/// The raw texts of the settings of a command on existing data, with those that flags give.
 pub(super) fn layers(
     global: &Global,
     flags: impl IntoIterator<Item = (&'static str, String)>,
+) -> anyhow::Result<Layers> {
+    gather(global, flags, Unnamed::Service)
+}
+
+fn gather(
+    global: &Global,
+    flags: impl IntoIterator<Item = (&'static str, String)>,
+    unnamed: Unnamed,
 ) -> anyhow::Result<Layers> {
     let data_dir = global.data_dir.as_deref().map(|path| {
         let text = path.to_str().context("the path of the data directory is not UTF-8")?;
@@ -96,5 +114,6 @@ pub(super) fn layers(
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     let directory = env::current_dir().context("cannot tell the working directory")?;
-    Ok(Layers::gather(flags, env::vars_os().filter_map(text), &directory))
+    let installed = Installed { file: Path::new(INSTALLED), unnamed };
+    Ok(Layers::gather(flags, env::vars_os().filter_map(text), &directory, Some(installed)))
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::cli::Global;
+use crate::cli::{Global, owner};
 use crate::demo::{self, Guide, Options, Pace};
 
 /// Flags of `crs demo`. Without --data-dir its data is in a new directory and goes with it; the
@@ -21,6 +21,9 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
+        if let Some(dir) = global.data_dir.as_deref().filter(|dir| dir.exists()) {
+            owner::become_owner(global, dir)?;
+        }
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };

@@ -13,19 +13,19 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Args;
-use relay_core::clock::{Clock, SystemClock, Timestamp};
+use relay_core::clock::{Clock, SystemClock};
 use relay_store::data_dir::DataDir;
 
 use self::records::Records;
 use crate::cli::{Global, context, owner};
-use crate::config::{Layers, Loaded, Mistakes, Settings};
+use crate::config::{self, Layers, Loaded, Mistakes, Settings};
+use crate::live::SetLive;
 use crate::text::{spoken, tr};
 use crate::verbs::doctor::directory::{self, Place};
 use crate::verbs::doctor::network::Strangers;
 use crate::verbs::doctor::{
     Check, Finding, Report, State, clock, machine as judge_machine, network, settings,
 };
-use crate::verbs::moment;
 
 /// Flags of `crs doctor`.
 #[derive(Debug, Args)]
@@ -46,14 +46,13 @@ impl Doctor {
         let now = SystemClock.now();
         let mut findings = Vec::new();
         let settings = read_settings(global, &mut findings);
-        findings.push(settings::judge_zone(&zone(&settings, now)));
 
         let absolute = std::path::absolute(&settings.data_dir);
         let path = &absolute.unwrap_or_else(|_| settings.data_dir.clone());
         let mut place = machine::place(path);
         if let Place::There(_) = place {
             // Returns only if this process is the owner already, or cannot become it.
-            if let Err(error) = owner::become_owner(path) {
+            if let Err(error) = owner::become_owner(global, path) {
                 let why = crate::text::chain(&error, spoken());
                 findings.push(Finding::note(Check::Owner, why));
             }
@@ -68,7 +67,12 @@ impl Doctor {
             findings.extend(without_directory());
             None
         };
-        findings.extend(place_findings(&settings, records.as_ref()));
+        // A running relay goes by what it was started with, whatever is set here.
+        let set = records.as_ref().and_then(|records| records.set.clone());
+        let set = set.unwrap_or_else(|| SetLive::of(&settings, now));
+        findings.extend(place_findings(&settings, &set, records.as_ref()));
+        let (name, local) = (set.zone, set.local_time);
+        findings.push(settings::judge_zone(&settings::Zone { name, local }));
         let (newest_record, ahead_millis) = records.map_or_else(Default::default, |records| {
             findings.extend(records.findings);
             (records.newest_record, records.ahead_millis)
@@ -128,13 +132,6 @@ fn without_mistakes(layers: &Layers) -> Layers {
     right
 }
 
-fn zone(settings: &Settings, now: Timestamp) -> settings::Zone {
-    let zone = &settings.time_zone;
-    let fixed = || zone.to_fixed_offset().ok().map(|offset| offset.to_string());
-    let name = zone.iana_name().map(str::to_owned).or_else(fixed);
-    settings::Zone { name: name.filter(|_| !zone.is_unknown()), local: moment::in_zone(now, zone) }
-}
-
 /// What cannot be looked at where there is no data directory.
 fn without_directory() -> Vec<Finding> {
     use Check as C;
@@ -144,7 +141,7 @@ fn without_directory() -> Vec<Finding> {
 }
 
 /// Where the relay listens and on what machine.
-fn place_findings(settings: &Settings, records: Option<&Records>) -> Vec<Finding> {
+fn place_findings(settings: &Settings, set: &SetLive, records: Option<&Records>) -> Vec<Finding> {
     let server = records.map_or(&network::Server::None, |records| &records.server);
     let (port, process) = match server {
         network::Server::None => {
@@ -159,15 +156,17 @@ fn place_findings(settings: &Settings, records: Option<&Records>) -> Vec<Finding
             (Finding::skipped(Check::Port, why), *process)
         }
     };
+    let host = match server {
+        network::Server::Running { address: Some(address), .. } => address.ip(),
+        _ => settings.host,
+    };
     let strangers = records.map_or(Strangers::Unseen, |records| records.strangers);
-    let ranges = settings.trusted_proxies.ranges();
     let (files, whose) = machine::open_files(process);
-    let bodies = u64::try_from(settings.calls.body_memory_bytes).unwrap_or(u64::MAX);
     vec![
         port,
-        network::judge_trusted(ranges, settings.host, strangers),
+        network::judge_trusted(&set.trusted, host, strangers),
         judge_machine::judge_open_files(files, whose),
-        judge_machine::judge_memory(machine::memory(process), bodies),
+        judge_machine::judge_memory(config::memory::usable(process), set.body_memory_bytes),
     ]
 }
 

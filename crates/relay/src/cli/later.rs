@@ -12,9 +12,6 @@ use crate::text::tr;
 /// What every part that is not built answers.
 const NOT_BUILT: &str = "not built yet: arrives with a later version";
 
-/// What help says of a command that is not built, to whoever asks for it by name.
-const HIDDEN: &str = "(not built yet: arrives with a later version)";
-
 /// What arrives below one command.
 struct Later {
     /// The command's path.
@@ -118,7 +115,8 @@ impl Later {
     fn extend(&self, mut command: Command) -> Command {
         for name in self.commands {
             let rest = Arg::new("rest").num_args(0..).trailing_var_arg(true).hide(true);
-            let later = Command::new(*name).about(HIDDEN).hide(true);
+            // For whoever asks for the help of a hidden command by name.
+            let later = Command::new(*name).about(format!("({NOT_BUILT})")).hide(true);
             command = command.subcommand(later.arg(rest.allow_hyphen_values(true)));
         }
         for name in self.flags {

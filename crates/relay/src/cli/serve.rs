@@ -22,7 +22,7 @@ impl Serve {
     pub(super) async fn run(self, global: &Global) -> anyhow::Result<ExitCode> {
         let host = self.host.map(|host| ("HOST", host));
         let port = self.port.map(|port| ("PORT", port.to_string()));
-        let loaded = context::load(global, host.into_iter().chain(port))?;
+        let loaded = context::load_to_serve(global, host.into_iter().chain(port))?;
         crate::serve::run(loaded).await?;
         Ok(ExitCode::SUCCESS)
     }

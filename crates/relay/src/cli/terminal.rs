@@ -9,6 +9,8 @@ use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::steering::steers;
+
 /// What commands print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -114,12 +116,6 @@ fn line(text: &str) -> String {
 /// The same for a text of several lines.
 fn tame(text: &str) -> String {
     text.replace(|letter| letter != '\n' && steers(letter), " ")
-}
-
-/// Whether a character does something else than to stand there: escape sequences, or writing from
-/// the right to the left, by which a text can look like another.
-fn steers(letter: char) -> bool {
-    letter.is_control() || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -111,16 +111,30 @@ impl Reader {
         TimeZone::system()
     }
 
-    /// `TRUST_PROXY`, whose `true` of existing installations means loopback and private.
-    pub(super) fn trusted_proxies(&mut self) -> TrustedProxies {
-        if self.layers.get("TRUST_PROXY").is_some_and(|(text, _)| text.trim() == "true") {
-            self.warnings.push(
-                "TRUST_PROXY=true is taken as loopback,private; name the proxies to be exact"
-                    .into(),
-            );
-            return TrustedProxies::loopback_and_private();
+    /// `LOG_LEVEL`, for which existing installations also have the levels of their logger.
+    pub(super) fn log_level(&mut self) -> LevelFilter {
+        let text = self.layers.get("LOG_LEVEL").map(|(text, _)| text.trim());
+        if let Some((text, level)) = text.and_then(|text| Some((text, legacy::level(text)?))) {
+            self.warnings.push(format!("LOG_LEVEL={text} is taken as {level}"));
+            return level;
         }
-        self.value("TRUST_PROXY", TrustedProxies::parse, TrustedProxies::default())
+        self.value("LOG_LEVEL", level, LevelFilter::INFO)
+    }
+
+    /// `TRUST_PROXY`, which existing installations may also switch on or set to a number of hops:
+    /// both mean loopback and private.
+    pub(super) fn trusted_proxies(&mut self) -> TrustedProxies {
+        let text = self.layers.get("TRUST_PROXY").map(|(text, _)| text.trim());
+        match text.and_then(|text| Some((text, legacy::proxies(text)?))) {
+            Some((_, legacy::Proxies::Nobody)) => TrustedProxies::default(),
+            Some((text, legacy::Proxies::Near)) => {
+                self.warnings.push(format!(
+                    "TRUST_PROXY={text} is taken as loopback,private; name the proxies to be exact"
+                ));
+                TrustedProxies::loopback_and_private()
+            }
+            None => self.value("TRUST_PROXY", TrustedProxies::parse, TrustedProxies::default()),
+        }
     }
 
     pub(super) fn refuse_what_is_not_built(&mut self) {
@@ -142,7 +156,7 @@ impl Reader {
             self.warnings.push(format!("accepted and unused: {}", unused.join(", ")));
         }
         for (name, origin) in self.layers.names() {
-            let own = matches!(origin, Origin::Environment | Origin::DotEnv);
+            let own = !matches!(origin, Origin::Flag | Origin::Toml);
             if own && name.starts_with("CRS_") && name != "CRS_LANG" {
                 self.warnings.push(format!("unknown variable {name}"));
             }

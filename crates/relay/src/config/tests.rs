@@ -6,7 +6,7 @@ fn load(environment: &[(&str, &str)], toml: &str) -> Result<Loaded, Mistakes> {
         std::fs::write(directory.path().join("crs.toml"), toml).expect("a file");
     }
     let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
-    Settings::load(Layers::gather([], environment, directory.path()))
+    Settings::load(Layers::gather([], environment, directory.path(), None))
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn flags_win_over_environment_over_dot_env_over_toml() {
     write(".env", "PORT=2\nLOG_MAX_FILES=8\nAPI_KEY_PREFIX=env_\n");
     let environment = [("PORT", "3"), ("API_KEY_PREFIX", "")];
     let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let layers = Layers::gather([("PORT", "4".to_owned())], environment, directory.path());
+    let layers = Layers::gather([("PORT", "4".to_owned())], environment, directory.path(), None);
     let settings = Settings::load(layers).expect("no mistakes").settings;
     assert_eq!(settings.port, 4);
     assert_eq!(settings.api_key_prefix, "env_", "an empty variable is unset");
@@ -89,6 +89,51 @@ fn the_environment_of_an_existing_installation_is_accepted() {
 }
 
 #[test]
+fn proxies_are_taken_as_express_takes_them() {
+    let read = |text: &str| load(&[("TRUST_PROXY", text)], "");
+    let near = TrustedProxies::loopback_and_private();
+    for text in ["true", "True", "1", "2", "16", "yes", "on"] {
+        let loaded = read(text).unwrap_or_else(|mistakes| panic!("{text}: {mistakes}"));
+        assert_eq!(loaded.settings.trusted_proxies, near, "{text}");
+        let warning = format!(
+            "TRUST_PROXY={text} is taken as loopback,private; name the proxies to be exact"
+        );
+        assert_eq!(loaded.warnings, [warning]);
+    }
+    for text in ["false", "0", "no", "off", "none", " "] {
+        let loaded = read(text).unwrap_or_else(|mistakes| panic!("{text}: {mistakes}"));
+        assert_eq!(loaded.settings.trusted_proxies, TrustedProxies::default(), "{text}");
+        assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    }
+    let ranges = |text: &str| read(text).expect("ranges").settings.trusted_proxies;
+    assert_eq!(ranges("loopback, uniquelocal"), near);
+    let link_local = TrustedProxies::parse("169.254.0.0/16,fe80::/10").expect("ranges");
+    assert_eq!(ranges("linklocal"), link_local);
+    for text in ["17", "300", "-1", "1,2", "truthy"] {
+        assert!(read(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_levels_of_winston_are_taken_as_the_nearest() {
+    use tracing::level_filters::LevelFilter;
+    let read = |text: &str| load(&[("LOG_LEVEL", text)], "");
+    for (text, level, name) in [
+        ("http", LevelFilter::INFO, "info"),
+        ("verbose", LevelFilter::DEBUG, "debug"),
+        ("silly", LevelFilter::TRACE, "trace"),
+    ] {
+        let loaded = read(text).expect("a level");
+        assert_eq!(loaded.settings.log.level, level);
+        assert_eq!(loaded.warnings, [format!("LOG_LEVEL={text} is taken as {name}")]);
+    }
+    for text in ["error", "warn", "info", "debug", "trace", "off"] {
+        assert!(read(text).expect("a level").warnings.is_empty(), "{text}");
+    }
+    assert!(read("loud").is_err());
+}
+
+#[test]
 fn metrics_are_read_from_an_address_and_a_port_or_from_nowhere() {
     let read = |text: &str| {
         let loaded = load(&[("METRICS_LISTEN", text)], "");
@@ -109,7 +154,7 @@ fn metrics_are_read_from_an_address_and_a_port_or_from_nowhere() {
 fn a_malformed_dot_env_never_shows_its_lines() {
     let directory = tempfile::tempdir().expect("a directory");
     std::fs::write(directory.path().join(".env"), "ADMIN_PASSWORD 'hunter two\n").expect("a file");
-    let Err(mistakes) = Settings::load(Layers::gather([], [], directory.path())) else {
+    let Err(mistakes) = Settings::load(Layers::gather([], [], directory.path(), None)) else {
         panic!("a malformed line passes")
     };
     assert!(!mistakes.to_string().contains("hunter"), "{mistakes}");
@@ -142,7 +187,7 @@ fn the_examples_values_are_the_defaults() {
     let directory = tempfile::tempdir().expect("a directory");
     let load = |dot_env: &str| {
         std::fs::write(directory.path().join(".env"), dot_env).expect("a file");
-        Settings::load(Layers::gather([], [], directory.path())).expect("no mistakes")
+        Settings::load(Layers::gather([], [], directory.path(), None)).expect("no mistakes")
     };
     let defaults = format!("{:#?}", load("").settings);
     let line = |(name, value): (String, String)| format!("{name}={value}\n");

@@ -13,15 +13,19 @@ const LOOPBACK: [&str; 2] = ["127.0.0.0/8", "::1/128"];
 const PRIVATE: [&str; 5] =
     ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"];
 
+const LINK_LOCAL: [&str; 2] = ["169.254.0.0/16", "fe80::/10"];
+
 impl TrustedProxies {
-    /// Reads CIDRs, addresses and the words `loopback` and `private`, separated by commas.
+    /// Reads CIDRs, addresses and the words `loopback` and `private`, separated by commas. Express,
+    /// whose settings existing installations have, knows `uniquelocal` and `linklocal` too.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut nets = Vec::new();
         for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
             match word {
                 "none" | "false" => {}
                 "loopback" => nets.extend(named(&LOOPBACK)),
-                "private" => nets.extend(named(&PRIVATE)),
+                "private" | "uniquelocal" => nets.extend(named(&PRIVATE)),
+                "linklocal" => nets.extend(named(&LINK_LOCAL)),
                 _ => {
                     let net =
                         word.parse::<IpNet>().or_else(|_| word.parse::<IpAddr>().map(IpNet::from));

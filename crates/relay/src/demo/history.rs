@@ -17,7 +17,7 @@ use relay_store::Store;
 use relay_store::journal::Position;
 use relay_store::refusals::RefusalCount;
 
-use super::people::{self, Bound, Habit};
+use super::people::{self, Habit};
 use super::random::Dice;
 use super::sample::{Accounts, Holder};
 use crate::prices;
@@ -209,12 +209,12 @@ impl Week<'_> {
     /// Who answered, as the accounts were at that time.
     fn account(&mut self, holder: &Holder, at: Timestamp) -> AccountId {
         let Accounts { subscription, backup, spare, paused, .. } = self.accounts;
-        match holder.person.bound {
-            Bound::To(people::TEAM) if self.dice.happens(850) => subscription,
-            Bound::To(_) => backup,
-            Bound::Free if at < self.now.minus(GONE) && self.dice.happens(250) => paused,
-            Bound::Free if self.dice.happens(650) => backup,
-            Bound::Free => spare,
+        match holder.person.group {
+            people::TEAM if self.dice.happens(850) => subscription,
+            people::TEAM | people::FAILOVER => backup,
+            _ if at < self.now.minus(GONE) && self.dice.happens(250) => paused,
+            _ if self.dice.happens(650) => backup,
+            _ => spare,
         }
     }
 

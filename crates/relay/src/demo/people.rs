@@ -1,6 +1,9 @@
 //! Who calls in the demo, with what, and at which hours.
 
-/// The group of accounts that the whole team shares.
+/// The group of accounts that everybody shares. Each sample key is bound to a group, so that an
+/// account that somebody adds, perhaps a real one, serves no sample call.
+pub(super) const EVERYBODY: &str = "everybody";
+/// The group of accounts that engineers share.
 pub(super) const TEAM: &str = "team";
 /// The group that shows how calls fail over.
 pub(super) const FAILOVER: &str = "failover";
@@ -44,15 +47,6 @@ pub(super) enum Habit {
     Chat,
 }
 
-/// What a key is bound to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Bound {
-    /// Nothing: the shared accounts serve it.
-    Free,
-    /// The accounts of a group.
-    To(&'static str),
-}
-
 /// Somebody with a key.
 #[derive(Debug)]
 pub(super) struct Person {
@@ -64,8 +58,8 @@ pub(super) struct Person {
     pub(super) note: &'static str,
     /// Its tags.
     pub(super) tags: &'static [&'static str],
-    /// What it is bound to.
-    pub(super) bound: Bound,
+    /// The group of accounts that it is bound to.
+    pub(super) group: &'static str,
     /// The user-agent of the client.
     pub(super) agent: &'static str,
     /// The models that are asked for; the more often a model stands here, the more often it is.
@@ -92,7 +86,7 @@ pub(super) const PEOPLE: [Person; 8] = [
         owner: "you",
         note: "the key to try things with · 用来试用的密钥",
         tags: &["demo"],
-        bound: Bound::Free,
+        group: EVERYBODY,
         agent: "",
         models: &[SONNET],
         per_hour: 1,
@@ -104,7 +98,7 @@ pub(super) const PEOPLE: [Person; 8] = [
         owner: "you",
         note: "its first account is always limited · 它的第一个账号总是被限流",
         tags: &["demo", "failover"],
-        bound: Bound::To(FAILOVER),
+        group: FAILOVER,
         agent: "",
         models: &[SONNET],
         per_hour: 1,
@@ -116,7 +110,7 @@ pub(super) const PEOPLE: [Person; 8] = [
         owner: "Lena Fischer",
         note: "",
         tags: &["engineering"],
-        bound: Bound::To(TEAM),
+        group: TEAM,
         agent: CLAUDE_CODE,
         models: &[OPUS, OPUS, SONNET, SONNET, SONNET, HAIKU],
         per_hour: 14,
@@ -128,7 +122,7 @@ pub(super) const PEOPLE: [Person; 8] = [
         owner: "张伟",
         note: "Claude Code",
         tags: &["研发", "engineering"],
-        bound: Bound::To(TEAM),
+        group: TEAM,
         agent: CLAUDE_CODE,
         models: &[OPUS, SONNET, SONNET, HAIKU],
         per_hour: 18,
@@ -140,7 +134,7 @@ pub(super) const PEOPLE: [Person; 8] = [
         owner: "platform",
         note: "reviews every merge request",
         tags: &["ci", "engineering"],
-        bound: Bound::Free,
+        group: EVERYBODY,
         agent: "Anthropic/Python 0.84.0",
         models: &[SONNET],
         per_hour: 7,
@@ -152,7 +146,7 @@ pub(super) const PEOPLE: [Person; 8] = [
         owner: "客服部",
         note: "网站上的问答",
         tags: &["客服"],
-        bound: Bound::Free,
+        group: EVERYBODY,
         agent: "Anthropic/JS 0.92.0",
         models: &[HAIKU, HAIKU, HAIKU, SONNET],
         per_hour: 13,
@@ -164,7 +158,7 @@ pub(super) const PEOPLE: [Person; 8] = [
         owner: "Maria Rossi · 王芳",
         note: "",
         tags: &["docs", "文档"],
-        bound: Bound::Free,
+        group: EVERYBODY,
         agent: "Anthropic/Python 0.84.0",
         models: &[SONNET, HAIKU],
         per_hour: 5,
@@ -176,7 +170,7 @@ pub(super) const PEOPLE: [Person; 8] = [
         owner: "李雷",
         note: "left · 已离职",
         tags: &["engineering"],
-        bound: Bound::Free,
+        group: EVERYBODY,
         agent: CLAUDE_CODE,
         models: &[SONNET, HAIKU],
         per_hour: 6,

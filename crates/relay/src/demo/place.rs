@@ -1,7 +1,8 @@
 //! Where a demo keeps its data: a directory of its own that goes with it, or one that stays.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -76,8 +77,17 @@ impl Place {
 
     fn new() -> anyhow::Result<Self> {
         let number = Dice::of_the_machine().next();
-        let path = std::env::temp_dir().join(format!("crs-demo-{number:016x}"));
-        let dir = DataDir::create(path)?;
+        Self::within(&std::env::temp_dir(), &format!("crs-demo-{number:016x}"))
+    }
+
+    /// Makes the directory alone, and not what it is to be in: that would stay.
+    fn within(parent: &Path, name: &str) -> anyhow::Result<Self> {
+        let path = parent.join(name);
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("cannot make a directory in {} (TMPDIR)", parent.display()))?;
+        let dir = DataDir::open(path)?;
         Ok(Self { path: dir.root().to_owned(), provider: None, is_kept: false })
     }
 }
@@ -125,6 +135,15 @@ mod tests {
         drop(named);
         let again = Place::take(Some(&path)).expect("its own directory");
         assert_eq!(again.provider(), Some("http://127.0.0.1:1"));
+    }
+
+    #[test]
+    fn where_there_is_no_place_for_it_nothing_is_made() {
+        let home = tempfile::tempdir().expect("a directory");
+        let parent = home.path().join("nope");
+        let refused = Place::within(&parent, "demo").expect_err("refused").to_string();
+        assert!(refused.contains("nope (TMPDIR)"), "{refused}");
+        assert!(!parent.exists());
     }
 
     #[test]

@@ -16,7 +16,7 @@ use relay_store::keys::{KeyChange, NewSecret};
 use relay_store::vault::{KeyHasher, generate_key};
 
 use super::history;
-use super::people::{self, Bound, PEOPLE, Person};
+use super::people::{self, PEOPLE, Person};
 use super::provider::{self, SIMULATED, TOKEN_PATH};
 use crate::serve::Opened;
 use crate::verbs::account::{self, Selection};
@@ -79,6 +79,7 @@ pub(super) async fn fill(
     provider: &str,
 ) -> anyhow::Result<Sample> {
     let (store, now) = (&opened.store, opened.clock.now());
+    refuse_other_accounts(store, [before.unwrap_or(provider), provider]).await?;
     if let Some(calls) = store.setting(CALLS).await? {
         lead(store, before.unwrap_or_default(), (provider, now)).await?;
         let holders = renewed(store, &opened.settings.api_key_prefix, now).await?;
@@ -122,15 +123,17 @@ async fn accounts(store: &Store, provider: &str, now: Timestamp) -> anyhow::Resu
     limited.sharing = Sharing::Reserved;
     let paused = api(people::PAUSED, "simulated-paused", 90, "contract ended · 合同已到期");
 
-    let team = [people::TEAM.to_owned()];
-    let both = [people::TEAM.to_owned(), people::FAILOVER.to_owned()];
-    let failover = [people::FAILOVER.to_owned()];
+    let groups = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let everybody = groups(&[people::EVERYBODY]);
+    let team = groups(&[people::EVERYBODY, people::TEAM]);
+    let all = groups(&[people::EVERYBODY, people::TEAM, people::FAILOVER]);
+    let failover = groups(&[people::FAILOVER]);
     let added = Accounts {
         subscription: account::add(store, subscription, &team, since).await?,
-        backup: account::add(store, backup, &both, since).await?,
-        spare: account::add(store, spare, &[], since).await?,
+        backup: account::add(store, backup, &all, since).await?,
+        spare: account::add(store, spare, &everybody, since).await?,
         limited: account::add(store, limited, &failover, since).await?,
-        paused: account::add(store, paused, &[], since).await?,
+        paused: account::add(store, paused, &everybody, since).await?,
     };
     let paused = Selection::Named(vec![people::PAUSED.to_owned()]);
     account::pause(store, &paused, now).await?;
@@ -145,20 +148,14 @@ fn oauth(provider: &str) -> OauthSettings {
 async fn holders(store: &Store, prefix: &str, now: Timestamp) -> anyhow::Result<Vec<Holder>> {
     let mut holders = Vec::with_capacity(PEOPLE.len());
     for person in &PEOPLE {
-        let bindings = match person.bound {
-            Bound::Free => Vec::new(),
-            Bound::To(group) => vec![BindingSpec {
-                service: Service::Claude,
-                target: TargetName::Group(group.to_owned()),
-            }],
-        };
+        let target = TargetName::Group(person.group.to_owned());
         let addition = KeyAddition {
             name: person.key.to_owned(),
             count: Count::One,
             note: person.note.to_owned(),
             owner: person.owner.to_owned(),
             expires_at: None,
-            bindings,
+            bindings: vec![BindingSpec { service: Service::Claude, target }],
             tags: person.tags.iter().map(ToString::to_string).collect(),
         };
         let issued = key::add(store, &addition, prefix, now.minus(SINCE)).await?;
@@ -166,6 +163,21 @@ async fn holders(store: &Store, prefix: &str, now: Timestamp) -> anyhow::Result<
         holders.push(Holder { person, key: issued.view.id, secret: issued.secret });
     }
     Ok(holders)
+}
+
+/// Refuses data with an account that leads elsewhere than to a simulated provider: somebody added
+/// it, and sample calls must not be charged to it.
+async fn refuse_other_accounts(store: &Store, providers: [&str; 2]) -> anyhow::Result<()> {
+    for stored in store.accounts().await? {
+        let account = &stored.account;
+        anyhow::ensure!(
+            providers.contains(&account.base_url.as_str()),
+            "the account {} is not one of the demo: it leads to {}",
+            account.name,
+            account.base_url
+        );
+    }
+    Ok(())
 }
 
 /// Leads the accounts of the provider of an earlier start to the present one.

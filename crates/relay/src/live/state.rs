@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
 use relay_core::clock::Timestamp;
 use relay_core::credential::SignedOut;
 use relay_core::health::{Rest, RestCause};
@@ -12,8 +13,10 @@ use relay_core::quota::WindowKind;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
+use crate::config::Settings;
 use crate::day::Day;
 use crate::roster::Member;
+use crate::verbs::moment::in_zone;
 
 /// The word for a rest of the whole account.
 const WHOLE_ACCOUNT: &str = "account";
@@ -32,6 +35,22 @@ pub struct LiveState {
     /// Whether somebody who is not trusted named a client's address since the start.
     #[serde(default)]
     pub forwarded_by_stranger: bool,
+    /// What it was started with. A command may have been given other settings.
+    #[serde(default)]
+    pub set: Option<SetLive>,
+}
+
+/// Settings of a running server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetLive {
+    /// Whose word about clients' addresses it takes.
+    pub trusted: Vec<IpNet>,
+    /// How much the bodies of requests may take.
+    pub body_memory_bytes: u64,
+    /// The name of the zone in which its days begin, if it knows one.
+    pub zone: Option<String>,
+    /// The present in that zone.
+    pub local_time: String,
 }
 
 /// An account in a running server.
@@ -111,6 +130,22 @@ impl LiveState {
             calls_open: app.shutdown.open_calls(),
             address: Some(address),
             forwarded_by_stranger: app.stranger_warning.is_completed(),
+            set: Some(SetLive::of(&app.settings, now)),
+        }
+    }
+}
+
+impl SetLive {
+    /// Of these settings.
+    pub(crate) fn of(settings: &Settings, now: Timestamp) -> Self {
+        let zone = &settings.time_zone;
+        let fixed = || zone.to_fixed_offset().ok().map(|offset| offset.to_string());
+        let name = zone.iana_name().map(str::to_owned).or_else(fixed);
+        Self {
+            trusted: settings.trusted_proxies.ranges().to_vec(),
+            body_memory_bytes: settings.calls.body_memory_bytes.try_into().unwrap_or(u64::MAX),
+            zone: name.filter(|_| !zone.is_unknown()),
+            local_time: in_zone(now, zone),
         }
     }
 }

@@ -8,10 +8,13 @@ use relay_core::id::AccountId;
 use relay_core::usage::Attempt;
 
 use super::exposition::{Failed, Page};
-use super::words::{self, CAUSES, Cells, FAULTS, OTHER, SIGN_OUTS};
+use super::words::{self, CAUSES, Cells, FAULTS, SIGN_OUTS};
 
-/// Accounts that have series of their own; what is counted of more is under the name `other`.
+/// Accounts that have series of their own; what is counted of more has an empty name.
 pub const ACCOUNTS_MAX: usize = 200;
+
+/// The name of the others together: no account has it, whatever people call theirs.
+const NAMELESS: &str = "";
 
 /// What attempts came to.
 const ATTEMPTS: [&str; 4] = ["ok", "refused", "fault", "left"];
@@ -74,21 +77,12 @@ impl Accounts {
     }
 
     /// The accounts that have series of their own, by name. What was counted of accounts that are
-    /// gone is added to that of the others, so that no sum ever falls, and gives room to new ones.
+    /// gone goes with them, and gives room to new ones: added to that of the others, it would look
+    /// as if all of it had come about at once.
     pub(super) fn seen<'a>(&self, names: &Names<'a>) -> Vec<(AccountId, &'a str, Arc<Counts>)> {
-        {
-            let mut own = self.named.write();
-            own.retain(|account, counts| {
-                let stays = names.get(account).is_some_and(|name| *name != OTHER);
-                if !stays {
-                    self.others.add_all(counts);
-                }
-                stays
-            });
-        }
-        // An account of the very name of the others is counted with them.
-        let own = names.iter().filter(|(_, name)| **name != OTHER);
-        own.filter_map(|(account, name)| Some((*account, *name, self.name(*account)?))).collect()
+        self.named.write().retain(|account, _| names.contains_key(account));
+        let all = names.iter();
+        all.filter_map(|(account, name)| Some((*account, *name, self.name(*account)?))).collect()
     }
 
     /// Writes what is counted of the accounts `seen`, and of all others.
@@ -98,11 +92,13 @@ impl Accounts {
         seen: &[(AccountId, &str, Arc<Counts>)],
     ) -> Failed {
         let named = seen.iter().map(|(_, name, counts)| (*name, &**counts));
-        let all: Vec<(&str, &Counts)> = named.chain([(OTHER, &self.others)]).collect();
+        let all: Vec<(&str, &Counts)> = named.chain([(NAMELESS, &self.others)]).collect();
         let help = "Attempts of calls on an account, by what they came to";
         page.counters("attempts", help, labelled(&all, "outcome", &ATTEMPTS, |it| &it.attempts))?;
         let help = "Attempts that failed on an account, by what was the matter";
-        page.counters("faults", help, labelled(&all, "fault", &FAULTS, |it| &it.faults))?;
+        // Of many words, so that only those that were counted are told.
+        let faults = labelled(&all, "fault", &FAULTS, |it| &it.faults);
+        page.counters("faults", help, faults.filter(|(_, count)| *count > 0))?;
         let causes = CAUSES.map(relay_core::health::RestCause::as_str);
         let help = "Rests that an account began, by their cause";
         page.counters("rests", help, labelled(&all, "cause", &causes, |it| &it.rests))?;
@@ -125,17 +121,6 @@ impl Accounts {
     }
 }
 
-impl Counts {
-    fn add_all(&self, other: &Self) {
-        self.attempts.add_all(&other.attempts);
-        self.faults.add_all(&other.faults);
-        self.rests.add_all(&other.rests);
-        self.recoveries.add_all(&other.recoveries);
-        self.sign_outs.add_all(&other.sign_outs);
-        self.refreshes.add_all(&other.refreshes);
-    }
-}
-
 /// What an attempt came to: its place in [`ATTEMPTS`].
 fn came_to(attempt: &Attempt) -> usize {
     match (&attempt.fault, attempt.status) {
@@ -146,7 +131,8 @@ fn came_to(attempt: &Attempt) -> usize {
     }
 }
 
-/// The counters of accounts that are not 0, with the words that they count.
+/// The counters of accounts with the words that they count. Those at 0 are among them: of a series
+/// that begins with its first count, nobody could tell that it rose.
 fn labelled<'a, const N: usize>(
     all: &'a [(&'a str, &'a Counts)],
     label: &'static str,
@@ -155,9 +141,6 @@ fn labelled<'a, const N: usize>(
 ) -> impl Iterator<Item = ([(&'static str, &'a str); 2], u64)> + 'a {
     all.iter().flat_map(move |(name, counts)| {
         let counted = words.iter().enumerate();
-        counted.filter_map(move |(at, word)| {
-            let count = cells(counts).get(at);
-            (count > 0).then_some(([("account", *name), (label, *word)], count))
-        })
+        counted.map(move |(at, word)| ([("account", *name), (label, *word)], cells(counts).get(at)))
     })
 }

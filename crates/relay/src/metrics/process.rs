@@ -9,6 +9,7 @@ use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::exposition::Page;
+use super::units::seconds;
 
 /// What the system says of the process, by the names that every program has for it.
 #[derive(Debug)]
@@ -49,9 +50,4 @@ fn resident_bytes() -> Option<u64> {
 /// One of them is the directory that is read for it.
 fn open_files() -> Option<usize> {
     Some(std::fs::read_dir("/proc/self/fd").ok()?.count().saturating_sub(1))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of any year fit")]
-fn seconds(at: Timestamp) -> f64 {
-    at.as_millis() as f64 / 1_000.0
 }

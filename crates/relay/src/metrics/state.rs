@@ -1,5 +1,6 @@
 //! What can be seen of the relay at the moment: accounts, calls, queues, memory.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use relay_core::model::ModelFamily;
 
 use super::accounts::Counts;
 use super::exposition::{Failed, Page};
+use super::units::{dollars, seconds};
 use super::words::{self, FAMILIES};
 use crate::app::App;
 use crate::live::AccountLive;
@@ -21,8 +23,6 @@ const OFF: usize = 0;
 const CLOSED: usize = 1;
 const RESTING: usize = 2;
 const ABLE: usize = 3;
-
-const NANOS_PER_DOLLAR: f64 = 1e9;
 
 /// An account as it is now.
 struct Shown<'a> {
@@ -114,7 +114,8 @@ fn write_accounts(shown: &[Shown<'_>], page: &mut Page<'_>) -> Failed {
 }
 
 fn write_windows(shown: &[Shown<'_>], page: &mut Page<'_>) -> Failed {
-    let mut windows: BTreeMap<(&str, &str), (f64, Option<Timestamp>)> = BTreeMap::new();
+    type Use = (f64, Option<Timestamp>);
+    let mut windows: BTreeMap<(&str, Cow<'_, str>), Use> = BTreeMap::new();
     let named = shown.iter().filter_map(|it| Some((it.name?, it)));
     for (name, window) in
         named.flat_map(|(name, it)| it.live.windows.iter().map(move |w| (name, w)))
@@ -126,56 +127,30 @@ fn write_windows(shown: &[Shown<'_>], page: &mut Page<'_>) -> Failed {
             *known = (used, window.resets_at);
         }
     }
-    let used = windows
-        .iter()
-        .map(|(&(account, window), &(used, _))| ([("account", account), ("window", window)], used));
+    let used = windows.iter().map(|((account, window), (used, _))| {
+        ([("account", *account), ("window", &**window)], *used)
+    });
     let help = "How much of a quota window is used; 1 is all";
     page.gauges("quota_used_ratio", help, used)?;
-    let resets = windows.iter().filter_map(|(&(account, window), &(_, resets_at))| {
-        Some(([("account", account), ("window", window)], seconds(resets_at?)))
+    let resets = windows.iter().filter_map(|((account, window), (_, resets_at))| {
+        Some(([("account", *account), ("window", &**window)], seconds((*resets_at)?)))
     });
     let help = "When a quota window begins anew, in Unix time";
     page.gauges("quota_resets_timestamp_seconds", help, resets)
 }
 
 /// The label of a window: of a family, the word that the family has.
-pub(super) fn window_label(window: &str) -> &'static str {
+pub(super) fn window_label(window: &str) -> Cow<'static, str> {
     match window {
-        "5h" => "5h",
-        "7d" => "7d",
+        "5h" => "5h".into(),
+        "7d" => "7d".into(),
         _ => {
             let family = window.strip_prefix("7d ").unwrap_or_default();
-            let at = words::family(&ModelFamily::of(family));
-            WINDOWS[at]
+            let (_, family) = FAMILIES[words::family(&ModelFamily::of(family))];
+            format!("7d {family}").into()
         }
     }
 }
-
-/// The labels of windows of seven days for a family, in the order of [`FAMILIES`].
-const WINDOWS: [&str; FAMILIES.len()] = [
-    "7d opus",
-    "7d sonnet",
-    "7d haiku",
-    "7d fable",
-    "7d gpt-4",
-    "7d gpt-5",
-    "7d gpt-6",
-    "7d gpt",
-    "7d o1",
-    "7d o3",
-    "7d o4",
-    "7d codex",
-    "7d gemini-2",
-    "7d gemini-3",
-    "7d gemini",
-    "7d glm",
-    "7d kimi",
-    "7d deepseek",
-    "7d qwen",
-    "7d minimax",
-    "7d grok",
-    "7d other",
-];
 
 fn write_calls(app: &App, page: &mut Page<'_>) -> Failed {
     let open = app.shutdown.open_calls();
@@ -215,16 +190,4 @@ fn write_books(app: &App, page: &mut Page<'_>) -> Failed {
     page.gauges("events_waiting", "Events on their way to the database", [([], waiting)])?;
     let help = "Events that may wait; more are dropped";
     page.gauges("events_waiting_limit", help, [([], EVENTS_WAITING_MAX)])
-}
-
-/// Unix time.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of any year fit")]
-fn seconds(at: Timestamp) -> f64 {
-    at.as_millis() as f64 / 1_000.0
-}
-
-/// Dollars for a graph.
-#[expect(clippy::cast_precision_loss, reason = "for graphs; the ledger stays integer")]
-fn dollars(nanos: i64) -> f64 {
-    nanos as f64 / NANOS_PER_DOLLAR
 }

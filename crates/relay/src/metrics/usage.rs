@@ -8,6 +8,7 @@ use relay_core::protocol::Service;
 use relay_core::usage::{CallRecord, TokenUsage};
 
 use super::exposition::{Failed, Page};
+use super::units::dollars;
 use super::words::{self, CLIENTS, Cells, FAMILIES, OUTCOMES, SERVICES, STATUSES};
 
 const SERVICE_COUNT: usize = SERVICES.len();
@@ -24,8 +25,6 @@ const FIRST_BYTES: [f64; 13] =
 const MODES: [&str; 2] = ["unary", "stream"];
 /// Kinds of tokens, in the order of [`kinds`].
 const TOKENS: [&str; 5] = ["input", "output", "cache_read", "cache_write_5m", "cache_write_1h"];
-
-const NANOS_PER_DOLLAR: f64 = 1e9;
 
 /// What calls ended in, took, used and cost.
 #[derive(Debug)]
@@ -76,7 +75,8 @@ impl Default for Usage {
 impl Usage {
     /// Counts a call that left a record.
     pub(super) fn settled(&self, service: Service, family: &ModelFamily, record: &CallRecord) {
-        let at = words::service(service) * OUTCOMES.len() + words::outcome(record.outcome);
+        let Some(outcome) = words::outcome(record.outcome) else { return };
+        let at = words::service(service) * OUTCOMES.len() + outcome;
         let at = at * STATUSES.len() + words::status(record.status);
         self.calls.add(at * CLIENTS.len() + words::client(&record.client), 1);
         self.durations.observe(service, record.streamed, record.total_millis);
@@ -172,10 +172,4 @@ impl Spans {
 /// Tokens by kind, in the order of [`TOKENS`].
 const fn kinds(usage: &TokenUsage) -> [u64; TOKENS.len()] {
     [usage.input, usage.output, usage.cache_read, usage.cache_write_5m, usage.cache_write_1h]
-}
-
-/// Dollars for a graph; sums that people are billed by stay whole numbers.
-#[expect(clippy::cast_precision_loss, reason = "for graphs; the ledger stays integer")]
-fn dollars(nanos: u64) -> f64 {
-    nanos as f64 / NANOS_PER_DOLLAR
 }

@@ -15,14 +15,15 @@ pub(super) const OTHER: &str = "other";
 
 pub(super) const SERVICES: [Service; 3] = [Service::Claude, Service::Openai, Service::Gemini];
 
-pub(super) const OUTCOMES: [Outcome; 7] = [
+/// What calls end in while the relay runs. Those that a crash left open are settled before
+/// anything is counted, and are in the records alone.
+pub(super) const OUTCOMES: [Outcome; 6] = [
     Outcome::Completed,
     Outcome::Rejected,
     Outcome::ClientLeft,
     Outcome::Cut,
     Outcome::Failed,
     Outcome::Shutdown,
-    Outcome::Crashed,
 ];
 
 /// Classes of the status that a client got; the last is of a client that got none.
@@ -116,15 +117,15 @@ pub(super) const fn service(service: Service) -> usize {
     }
 }
 
-pub(super) const fn outcome(outcome: Outcome) -> usize {
+pub(super) const fn outcome(outcome: Outcome) -> Option<usize> {
     match outcome {
-        Outcome::Completed => 0,
-        Outcome::Rejected => 1,
-        Outcome::ClientLeft => 2,
-        Outcome::Cut => 3,
-        Outcome::Failed => 4,
-        Outcome::Shutdown => 5,
-        Outcome::Crashed => 6,
+        Outcome::Completed => Some(0),
+        Outcome::Rejected => Some(1),
+        Outcome::ClientLeft => Some(2),
+        Outcome::Cut => Some(3),
+        Outcome::Failed => Some(4),
+        Outcome::Shutdown => Some(5),
+        Outcome::Crashed => None,
     }
 }
 
@@ -193,12 +194,5 @@ impl<const N: usize> Cells<N> {
     /// The counter of a word.
     pub(super) fn get(&self, at: usize) -> u64 {
         self.0[at].load(Ordering::Relaxed)
-    }
-
-    /// Adds all of another's counters.
-    pub(super) fn add_all(&self, other: &Self) {
-        for at in 0..N {
-            self.add(at, other.get(at));
-        }
     }
 }

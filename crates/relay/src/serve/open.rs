@@ -85,6 +85,8 @@ impl Opened {
         begun: Instant,
         ready: impl FnOnce(&Arc<App>, SocketAddr),
     ) -> anyhow::Result<()> {
+        // What is bound last is dropped first: the last line is written before another server may
+        // have the directory.
         let Self { settings, dir, store, clock, _lock, logs } = self;
         let readers = settings.metrics_listen.map(metrics::listen).transpose()?;
         let started = super::start(settings, &dir, store, clock).await?;

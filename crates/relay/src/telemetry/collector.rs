@@ -40,13 +40,17 @@ struct Waiting {
     is_over: bool,
 }
 
-/// Begins to write to `target` in the background.
-pub(super) fn collect(mut target: impl Write + Send + 'static) -> io::Result<(Collector, Writing)> {
+/// Begins to write to `target` in the background, and after lines that were dropped the one by
+/// which `dropped` says how many.
+pub(super) fn collect(
+    mut target: impl Write + Send + 'static,
+    dropped: impl Fn(u64) -> String + Send + 'static,
+) -> io::Result<(Collector, Writing)> {
     let shared = Arc::new(Shared::default());
     let from = Arc::clone(&shared);
     let thread = std::thread::Builder::new()
         .name("log".to_owned())
-        .spawn(move || while from.write_to(&mut target) {})?;
+        .spawn(move || while from.write_to(&mut target, &dropped) {})?;
     let writing = Writing { shared: Arc::clone(&shared), thread: Some(thread) };
     Ok((Collector(shared), writing))
 }
@@ -71,7 +75,7 @@ impl Collector {
 
 impl Shared {
     /// Waits for lines, lets some more come, and writes them. Tells whether to go on.
-    fn write_to(&self, target: &mut impl Write) -> bool {
+    fn write_to(&self, target: &mut impl Write, said: impl Fn(u64) -> String) -> bool {
         let mut waiting = self.waiting.lock();
         while waiting.lines.is_empty() && !waiting.is_over {
             self.came.wait(&mut waiting);
@@ -86,7 +90,7 @@ impl Shared {
         // There is no other place to say that the log cannot be written.
         let _ = target.write_all(&lines);
         if dropped > 0 {
-            let _ = writeln!(target, "{dropped} log lines were dropped");
+            let _ = target.write_all(said(dropped).as_bytes());
         }
         let _ = target.flush();
         !is_over
@@ -129,10 +133,14 @@ mod tests {
         }
     }
 
+    fn dropped(count: u64) -> String {
+        format!("dropped: {count}\n")
+    }
+
     #[test]
     fn every_line_is_written_once_and_in_order() {
         let sink = Sink::default();
-        let (collector, writing) = collect(sink.clone()).expect("a thread");
+        let (collector, writing) = collect(sink.clone(), dropped).expect("a thread");
         let mut expected = Vec::new();
         for number in 0..10_000 {
             let line = format!("{number}\n");
@@ -146,12 +154,12 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_said_to_be() {
         let sink = Sink::default();
-        let (collector, writing) = collect(sink.clone()).expect("a thread");
+        let (collector, writing) = collect(sink.clone(), dropped).expect("a thread");
         let line = vec![b'x'; WAITING_BYTES_MAX];
         collector.push(&line);
         collector.push(b"one too many");
         drop(writing);
         let written = String::from_utf8(sink.0.lock().clone()).expect("text");
-        assert!(written.ends_with("1 log lines were dropped\n"), "{}", written.len());
+        assert!(written.ends_with("xdropped: 1\n"), "{}", written.len());
     }
 }

@@ -13,6 +13,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 
 use super::collector::Collector;
+use crate::steering::steers;
 
 /// How lines look on the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,20 @@ impl Lines {
     }
 }
 
+/// The line that says how many others found no room.
+pub(super) fn dropped(count: u64, look: Look) -> String {
+    const MESSAGE: &str = "log lines were dropped";
+    let (mut draft, target) = (Draft::default(), module_path!());
+    draft.begin((Level::WARN, target), SystemClock.now(), look);
+    let _ = write!(draft.json, r#","message":"{MESSAGE}","lines":{count}"#);
+    let _ = write!(draft.text, " {MESSAGE} lines={count}");
+    draft.end(target);
+    match look {
+        Look::Json => draft.json,
+        Look::Plain | Look::Coloured => draft.text,
+    }
+}
+
 /// The two forms of a line while it is written. Kept, so that a line takes no memory of its own.
 #[derive(Debug, Default)]
 struct Draft {
@@ -70,6 +85,12 @@ struct Draft {
 impl Draft {
     fn read(&mut self, event: &Event<'_>, now: Timestamp, look: Look) {
         let (level, target) = (*event.metadata().level(), event.metadata().target());
+        self.begin((level, target), now, look);
+        event.record(self);
+        self.end(target);
+    }
+
+    fn begin(&mut self, (level, target): (Level, &str), now: Timestamp, look: Look) {
         self.json.clear();
         self.text.clear();
         let millis = self.moment(now);
@@ -78,7 +99,9 @@ impl Draft {
         let _ = write!(self.json, r#"{{"timestamp":"{second}.{millis:03}Z","level":"{level}""#);
         let (on, off) = if look == Look::Coloured { (colour(level), "\x1b[0m") } else { ("", "") };
         let _ = write!(self.text, "{second}.{millis:03}Z {on}{level:>5}{off} {target}:");
-        event.record(self);
+    }
+
+    fn end(&mut self, target: &str) {
         self.json.push_str(r#","target":"#);
         push_json(&mut self.json, target);
         self.json.push_str("}\n");
@@ -138,6 +161,23 @@ impl Visit for Draft {
         self.bare(field, value);
     }
 
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.bare(field, value);
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.bare(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if value.is_finite() {
+            self.bare(field, format_args!("{value:?}"));
+        } else {
+            // JSON has no such number.
+            self.record_debug(field, &value);
+        }
+    }
+
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.bare(field, value);
     }
@@ -149,8 +189,8 @@ impl Visit for Draft {
         push_json(&mut self.json, &self.value);
         // Much of it was written by strangers: none of it is to steer a terminal, or to pass for
         // a line of its own.
-        if self.value.contains(char::is_control) {
-            self.text.push_str(&self.value.replace(char::is_control, "\u{fffd}"));
+        if self.value.contains(steers) {
+            self.text.push_str(&self.value.replace(steers, "\u{fffd}"));
         } else {
             self.text.push_str(&self.value);
         }
@@ -167,8 +207,16 @@ fn push_json(line: &mut String, text: &str) {
         line.push('"');
         line.push_str(text);
         line.push('"');
-    } else {
-        line.push_str(&serde_json::Value::from(text).to_string());
+        return;
+    }
+    // Written as an escape, what would steer a terminal is still the same text.
+    let quoted = serde_json::Value::from(text).to_string();
+    for letter in quoted.chars() {
+        if steers(letter) {
+            let _ = write!(line, "\\u{:04x}", u32::from(letter));
+        } else {
+            line.push(letter);
+        }
     }
 }
 
@@ -209,8 +257,10 @@ mod tests {
     /// What is written on the console and to the files while `log` runs.
     fn written(look: Look, log: impl FnOnce()) -> [String; 2] {
         let sinks = [Sink::default(), Sink::default()];
-        let (console, console_writing) = collect(sinks[0].clone()).expect("a thread");
-        let (files, files_writing) = collect(sinks[1].clone()).expect("a thread");
+        let (console, console_writing) =
+            collect(sinks[0].clone(), move |count| dropped(count, look)).expect("a thread");
+        let (files, files_writing) =
+            collect(sinks[1].clone(), |count| dropped(count, Look::Json)).expect("a thread");
         let lines = tracing_subscriber::registry().with(Lines { console, look, files });
         tracing::subscriber::with_default(lines, log);
         drop((console_writing, files_writing));
@@ -247,6 +297,35 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_numbers() {
+        let [console, files] = written(Look::Plain, || {
+            let (large, small, none) = (u128::MAX, i128::MIN, f64::NAN);
+            tracing::info!(ready_ms = 12_u128, large, small, rate = 0.5, none, "said");
+        });
+        let line: serde_json::Value = serde_json::from_str(&files).expect("one JSON value");
+        assert_eq!((&line["ready_ms"], &line["rate"]), (&12.into(), &0.5.into()), "{files}");
+        assert_eq!(line["none"], "NaN");
+        for number in [&u128::MAX.to_string(), &i128::MIN.to_string()] {
+            assert!(files.contains(&format!(":{number}")), "{files}");
+        }
+        assert!(console.contains(" ready_ms=12 large="), "{console}");
+    }
+
+    #[test]
+    fn lines_that_were_dropped_are_told_in_the_form_of_the_others() {
+        let json: serde_json::Value =
+            serde_json::from_str(&dropped(7, Look::Json)).expect("one JSON value");
+        let told = [&json["level"], &json["message"], &json["lines"]];
+        assert_eq!(
+            told,
+            [&"WARN".into(), &"log lines were dropped".into(), &7.into()]
+                as [&serde_json::Value; 3]
+        );
+        let text = dropped(7, Look::Plain);
+        assert!(text.ends_with(": log lines were dropped lines=7\n"), "{text}");
+    }
+
+    #[test]
     fn json_goes_to_both_places_where_that_is_asked_for() {
         let [console, files] = written(Look::Json, || tracing::info!("hello"));
         assert_eq!(console, files);
@@ -254,7 +333,7 @@ mod tests {
 
     #[test]
     fn no_value_makes_a_line_of_its_own_or_steers_the_terminal() {
-        let evil = "a\x1b[2J\r\n\u{9b}b";
+        let evil = "a\x1b[2J\r\n\u{9b}\u{202e}\u{2066}\u{2028}b";
         let [console, files] = written(Look::Plain, || {
             tracing::info!(quoted = evil, shown = %evil, "said");
         });
@@ -262,7 +341,10 @@ mod tests {
         let line: serde_json::Value = serde_json::from_str(&files).expect("JSON");
         assert_eq!(line["quoted"], evil);
         assert_eq!(console.lines().count(), 1, "{console}");
-        assert!(!console.trim_end().contains(char::is_control), "{console:?}");
+        assert_eq!(line["shown"], evil);
+        for written in [console, files] {
+            assert!(!written.trim_end().contains(steers), "{written:?}");
+        }
     }
 
     #[test]

@@ -1,17 +1,26 @@
 //! Says in another language what the program has already said in English.
 //!
 //! Errors are made where nobody knows of languages, with their values filled in. The catalogue has
-//! their templates: a message is matched against the literal parts of each, what stands in the
-//! places is taken out and, if it is a message itself, said again in the same way. What matches
-//! nothing, as words of the system or of a provider, stays as it is.
+//! their templates: a message is matched against the literal parts of each, and what stands in the
+//! places is taken out. The name of a place in the catalogue tells what stands there: a message,
+//! which is said again in the same way, or a value, which stays as it is. So does what matches
+//! nothing, as words of the system or of a provider.
 
 use std::cmp::Reverse;
+use std::error::Error;
+use std::iter::successors;
 use std::sync::LazyLock;
 
 use super::{Language, parts};
 
 /// The parts of the catalogue whose texts arrive filled in.
 pub(super) const RETOLD: &[&str] = &["errors", "reasons"];
+/// The places of these names hold messages.
+const MESSAGES: &[&str] = &["cause", "error", "process", WHAT, "why"];
+/// The place that single words are put into, such as the kind of a thing, or a list of things.
+const WHAT: &str = "what";
+/// A text that begins with this place says something of a file, and of nothing else.
+const PATH: &str = "path";
 /// How deep messages are looked for within messages.
 const DEPTH_MAX: usize = 5;
 
@@ -41,17 +50,42 @@ static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
 pub(crate) fn retold(message: &str, language: Language) -> String {
     match language {
         Language::English => message.to_owned(),
-        Language::Chinese => lines(message, DEPTH_MAX),
+        Language::Chinese => word(message, DEPTH_MAX),
     }
 }
 
 /// An error and its causes in a language.
 pub(crate) fn chain(error: &anyhow::Error, language: Language) -> String {
-    if language == Language::English {
-        return format!("{error:#}");
+    causes(error.as_ref(), language)
+}
+
+/// The same of an error that is known.
+pub(crate) fn causes(error: &(dyn Error + 'static), language: Language) -> String {
+    let layers: Vec<_> = layers(error).iter().map(|layer| retold(layer, language)).collect();
+    layers.join(match language {
+        Language::English => ": ",
+        Language::Chinese => "：",
+    })
+}
+
+/// What an error and each of its causes say. Some libraries put the cause into their own words
+/// too: it is left out then, as it would be said twice.
+fn layers(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut layers: Vec<String> = Vec::new();
+    for layer in successors(Some(error), |error| (*error).source()) {
+        let text = layer.to_string();
+        if !layers.last().is_some_and(|before| before.ends_with(&text)) {
+            layers.push(text);
+        }
     }
-    let layers = error.chain().map(|layer| retold(&layer.to_string(), language));
-    layers.collect::<Vec<_>>().join("：")
+    layers
+}
+
+/// A message, or a single word that is put into one.
+fn word(message: &str, depth: usize) -> String {
+    let words = TEMPLATES.iter().filter(|template| template.is_word());
+    let mut said = words.filter(|template| template.literals[0] == message);
+    said.next().map_or_else(|| lines(message, depth), |word| word.chinese.clone())
 }
 
 /// A message of several lines is one of several messages, unless one template is all of it.
@@ -82,7 +116,8 @@ fn one(message: &str, depth: usize) -> String {
     for (at, colon) in message.match_indices(": ") {
         let (name, behind) = (&message[..at], &message[at + colon.len()..]);
         let (said, told) = (matched(name, depth), matched(behind, depth));
-        if said.is_some() || told.is_some() {
+        // Words of others may end in a message by chance.
+        if said.is_some() || (told.is_some() && !name.contains(' ')) {
             let name = said.unwrap_or_else(|| name.to_owned());
             return format!("{name}：{}", told.unwrap_or_else(|| one(behind, depth)));
         }
@@ -92,17 +127,31 @@ fn one(message: &str, depth: usize) -> String {
 
 fn matched(message: &str, depth: usize) -> Option<String> {
     let depth = depth.checked_sub(1)?;
-    TEMPLATES.iter().find_map(|template| {
-        let values = template.values(message)?;
-        let values: Vec<String> = values.into_iter().map(|value| lines(value, depth)).collect();
+    let messages = TEMPLATES.iter().filter(|template| !template.is_word());
+    let mut messages = messages.filter_map(|template| Some((template, template.values(message)?)));
+    messages.next().map(|(template, values)| {
+        let values = template.names.iter().zip(values);
+        let values: Vec<String> = values.map(|(name, value)| told(name, value, depth)).collect();
         let values: Vec<(&str, &dyn std::fmt::Display)> = template
             .names
             .iter()
             .zip(&values)
             .map(|(name, value)| (name.as_str(), value as &dyn std::fmt::Display))
             .collect();
-        Some(super::fill(&template.chinese, &values))
+        super::fill(&template.chinese, &values)
     })
+}
+
+/// What stands in a place of this name.
+fn told(name: &str, value: &str, depth: usize) -> String {
+    match name {
+        WHAT => {
+            let things = value.split(", ").map(|thing| word(thing, depth));
+            things.collect::<Vec<_>>().join("、")
+        }
+        name if MESSAGES.contains(&name) => lines(value, depth),
+        _ => value.to_owned(),
+    }
 }
 
 impl Template {
@@ -120,6 +169,11 @@ impl Template {
         Self { literals, names, chinese }
     }
 
+    /// Whether it is a single word, which by itself may be anything: a name, a value.
+    fn is_word(&self) -> bool {
+        self.names.is_empty() && self.literals.iter().all(|it| !it.contains(' '))
+    }
+
     /// What stands in the places, if the message is of this template.
     fn values<'a>(&self, message: &'a str) -> Option<Vec<&'a str>> {
         let [first, between @ ..] = self.literals.as_slice() else { return None };
@@ -134,11 +188,15 @@ impl Template {
             rest = behind;
         }
         values.push(rest.strip_suffix(last.as_str())?);
-        // What stands before a colon, or behind a semicolon, is a message of its own.
-        let before = first.is_empty() && values.first().is_some_and(|it| it.contains(": "));
+        // What stands before a colon or on a line, or behind a semicolon, is a message of its own.
+        let is_more = |value: &&str| value.contains(": ") || value.contains('\n');
+        let before = first.is_empty() && values.first().is_some_and(is_more);
         let is_list = self.literals.iter().any(|literal| literal.ends_with('\n'));
         let semicolon = values.last().is_some_and(|it| it.contains("; "));
         let behind = last.is_empty() && !is_list && semicolon;
-        (!before && !behind).then_some(values)
+        let names_no_file = first.is_empty()
+            && self.names.first().is_some_and(|name| name == PATH)
+            && values.first().is_some_and(|value| !value.contains('/'));
+        (!before && !behind && !names_no_file).then_some(values)
     }
 }

@@ -1,18 +1,16 @@
 //! Administrators: the first one, and a password that was lost.
 
+pub mod password;
 #[cfg(test)]
 mod tests;
 
 use std::fs;
 use std::io::ErrorKind;
 
-use argon2::Argon2;
-use argon2::password_hash::PasswordHasher;
-use argon2::password_hash::phc::PasswordHash;
 use relay_core::clock::Timestamp;
 use relay_core::secret::Secret;
 use relay_store::Store;
-use relay_store::data_dir::{DataDir, DataDirError, create_private};
+use relay_store::data_dir::{DataDir, DataDirError, create_private, make_private};
 use relay_store::vault::generate_key;
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +148,9 @@ fn initial(
     if create_private(&path, text.as_bytes())? {
         return Ok((name, password, PasswordOrigin::Generated));
     }
-    let text = fs::read_to_string(&path)
+    // That of another installation may be open to everybody.
+    let text = make_private(&path)
+        .and_then(|()| fs::read_to_string(&path))
         .map_err(|source| DataDirError::Open { path: path.clone(), source })?;
     let found: InitFile = serde_json::from_str(&text).map_err(|_| {
         VerbError::Invalid(format!("{} is damaged: remove it and start again", path.display()))
@@ -183,18 +183,9 @@ fn check_password(password: &Secret, chars_min: usize) -> Result<(), VerbError> 
     Ok(())
 }
 
-/// The password's hash as a PHC string. The defaults are those of OWASP: Argon2id with 19 MiB,
-/// two passes and one lane; the tests hold them to it.
 async fn hash(password: Secret) -> Result<String, VerbError> {
-    let hashing = tokio::task::spawn_blocking(move || {
-        let hashed: Result<PasswordHash, _> =
-            Argon2::default().hash_password(password.expose().as_bytes());
-        hashed.map(|hash| hash.to_string())
-    });
-    match hashing.await {
-        Ok(Ok(hash)) => Ok(hash),
-        _ => Err(VerbError::Invalid("the password could not be hashed".into())),
-    }
+    let failed = || VerbError::Invalid("the password could not be hashed".into());
+    password::hash(password).await.ok_or_else(failed)
 }
 
 fn generated_name() -> String {

@@ -149,12 +149,12 @@ impl Demo<'_> {
         accounts.as_array().expect("an array").iter().map(state).collect()
     }
 
-    fn signal(&self) {
-        signal(&self.child);
+    async fn end(self) -> ExitStatus {
+        self.end_by(Signal::TERM).await
     }
 
-    async fn end(mut self) -> ExitStatus {
-        self.signal();
+    async fn end_by(mut self, sent: Signal) -> ExitStatus {
+        signal(&self.child, sent);
         ended(&mut self.child).await
     }
 }
@@ -192,10 +192,10 @@ impl Curl {
     }
 }
 
-/// Asks a process to end.
-fn signal(child: &Child) {
+/// Sends a signal to a process.
+fn signal(child: &Child, signal: Signal) {
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    kill_process(pid.expect("it runs"), Signal::TERM).expect("a child can be signalled");
+    kill_process(pid.expect("it runs"), signal).expect("a child can be signalled");
 }
 
 async fn ended(child: &mut Child) -> ExitStatus {

@@ -10,6 +10,7 @@ mod failover;
 mod full;
 mod locked;
 mod logs;
+mod memory;
 mod metrics;
 mod oauth;
 mod site;

@@ -108,6 +108,7 @@ impl TestRelay {
             [("DATA_DIR", directory.path().display().to_string())],
             given,
             directory.path(),
+            None,
         );
         let settings = Settings::load(layers).expect("good settings").settings;
         let Started { app, bookkeeper, outbox, changes_seen } =

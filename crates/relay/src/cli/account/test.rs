@@ -115,7 +115,9 @@ fn texts(tests: &[AccountTest]) -> String {
 fn text(test: &AccountTest) -> String {
     let status = test.status.map(|status| tr!(" (status {status})", status)).unwrap_or_default();
     let exit = match test.exit_address {
-        Some(address) => format!("{} ({address})", retold(&test.exit, spoken())),
+        Some(address) => {
+            tr!("{exit} ({address})", exit = retold(&test.exit, spoken()), address)
+        }
         None => retold(&test.exit, spoken()),
     };
     let usage = test.usage.as_ref().map(|usage| {

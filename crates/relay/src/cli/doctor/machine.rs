@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use relay_store::data_dir::DataDir;
 use rustix::fs::{Access, AtFlags, CWD, StatVfsMountFlags};
@@ -18,8 +18,6 @@ use crate::verbs::doctor::{Check, Finding};
 const ENTRIES_MAX: usize = 10_000;
 /// Directories below the data directory whose files are looked at too.
 const BELOW: [&str; 3] = ["credentials", "journal", "logs"];
-/// Where Linux tells of groups of processes.
-const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// What there is at the path of the data directory.
 pub(super) fn place(path: &Path) -> Place {
@@ -66,17 +64,6 @@ pub(super) fn open_files(server: Option<u32>) -> (Option<u64>, Whose) {
     }
 }
 
-/// The memory that a process may use: its container's, or the machine's.
-pub(super) fn memory(server: Option<u32>) -> u64 {
-    let machine = rustix::system::sysinfo();
-    let total = u64::from(machine.mem_unit) * machine.totalram;
-    let process = server.map_or("self".to_owned(), |process| process.to_string());
-    let groups = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
-    let limits = groups.lines().flat_map(limit_files);
-    let limit = |file: PathBuf| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
-    limits.filter_map(limit).fold(total, u64::min)
-}
-
 fn entries(root: &Path) -> std::io::Result<Vec<Entry>> {
     let mut found = Vec::new();
     list(root, "", &mut found)?;
@@ -93,12 +80,18 @@ fn list(directory: &Path, prefix: &str, found: &mut Vec<Entry>) -> std::io::Resu
         if found.len() >= ENTRIES_MAX {
             break;
         }
-        // A file that went away meanwhile is no fault.
-        let Ok(metadata) = entry.metadata() else { continue };
+        let is_link = entry.file_type().is_ok_and(|it| it.is_symlink());
+        // A link says nothing of who may read what it leads to. One that leads nowhere is all there
+        // is; a file that went away meanwhile is no fault.
+        let Ok(metadata) = fs::metadata(entry.path()).or_else(|_| entry.metadata()) else {
+            continue;
+        };
+        let leads_nowhere = metadata.is_symlink();
         found.push(Entry {
             name: format!("{prefix}{}", entry.file_name().to_string_lossy()),
-            mode: metadata.permissions().mode(),
+            mode: if leads_nowhere { 0 } else { metadata.permissions().mode() },
             owner: metadata.uid(),
+            is_link,
         });
     }
     Ok(())
@@ -133,36 +126,4 @@ fn kind(path: &Path) -> rustix::io::Result<Kind> {
 #[cfg(not(target_os = "linux"))]
 fn kind(_: &Path) -> rustix::io::Result<Kind> {
     Ok(Kind::Local)
-}
-
-/// The files in which the limits of a group of processes and of those around it may stand.
-fn limit_files(line: &str) -> Vec<PathBuf> {
-    let mut parts = line.splitn(3, ':').skip(1);
-    let (Some(controllers), Some(group)) = (parts.next(), parts.next()) else { return Vec::new() };
-    let (root, file) = match controllers {
-        "" => (CGROUPS.to_owned(), "memory.max"),
-        _ if controllers.split(',').any(|it| it == "memory") => {
-            (format!("{CGROUPS}/memory"), "memory.limit_in_bytes")
-        }
-        _ => return Vec::new(),
-    };
-    let group = Path::new(group.trim_start_matches('/'));
-    group.ancestors().map(|group| Path::new(&root).join(group).join(file)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_limits_of_a_group_are_its_own_and_those_around_it() {
-        let files = limit_files("0::/system.slice/crs.service");
-        let expected = ["system.slice/crs.service/", "system.slice/", ""]
-            .map(|group| PathBuf::from(format!("{CGROUPS}/{group}memory.max")));
-        assert_eq!(files, expected);
-        let older = limit_files("9:cpu,memory:/a");
-        assert_eq!(older[0], Path::new(CGROUPS).join("memory/a/memory.limit_in_bytes"));
-        assert_eq!(limit_files("3:pids:/a"), Vec::<PathBuf>::new());
-        assert!(memory(None) > 0);
-    }
 }

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::ask;
 use crate::cli::health;
 use crate::config::Settings;
-use crate::live::{self, LiveState};
-use crate::text::tr;
+use crate::live::{self, LiveState, SetLive};
+use crate::text::{chain, spoken, tr};
 use crate::verbs::account::{self, Known};
 use crate::verbs::doctor::accounts::{self, Asked};
 use crate::verbs::doctor::database::{self, Pages};
@@ -35,6 +35,8 @@ pub(super) struct Records {
     pub(super) findings: Vec<Finding>,
     /// The server that runs on it.
     pub(super) server: Server,
+    /// What that server was started with, as far as it says.
+    pub(super) set: Option<SetLive>,
     /// Whether that server was told of clients by strangers.
     pub(super) strangers: Strangers,
     /// When the newest call came that there is a record of.
@@ -44,18 +46,16 @@ pub(super) struct Records {
 }
 
 impl Records {
-    /// Looks at everything in `dir`; with `calls` accounts are asked for an answer.
+    /// Looks at everything in `dir`, and asks accounts for what `asked_for` says.
     pub(super) async fn look(
         settings: &Settings,
         dir: &DataDir,
-        calls: ask::For,
+        asked_for: ask::For,
         now: Timestamp,
     ) -> Self {
         let live = ask_live(dir).await;
         let server = server(dir, live.as_ref()).await;
         let mut findings = vec![network::judge_server(&server)];
-        let is_there = dir.init_file().exists();
-        findings.push(master_key::judge_first_password(is_there));
 
         let (checkup, found) = match Checkup::open(&dir.database()) {
             Ok(checkup) => {
@@ -66,6 +66,8 @@ impl Records {
             Err(error) => (None, database::Found::Fails(error)),
         };
         let has_database = !is_missing(&found);
+        let has_file = dir.init_file().exists();
+        findings.push(master_key::judge_first_password(has_file, has_database));
         findings.push(database::judge(&found));
         let (key, store) = key(settings, dir, checkup.as_ref().filter(|_| has_database)).await;
         findings.push(master_key::judge(&key, has_database));
@@ -81,6 +83,7 @@ impl Records {
             Some(checkup) => checkup.newest_call().await.ok().flatten(),
             None => None,
         };
+        let set = live.as_ref().and_then(|live| live.set.clone());
         let strangers = match &live {
             Some(live) if live.forwarded_by_stranger => Strangers::Seen,
             _ => Strangers::Unseen,
@@ -88,15 +91,22 @@ impl Records {
         let mut records = Self {
             findings,
             server,
+            set,
             strangers,
             newest_record: newest_database.max(newest_journal),
             ahead_millis: Vec::new(),
         };
         if let Some(store) = &store {
             let known = Known { live: live.as_ref(), now, zone: &settings.time_zone };
-            records.accounts_and_keys(dir, store, calls, &known).await;
+            records.accounts_and_keys(dir, store, asked_for, &known).await;
         } else {
-            let why = || tr!("the records cannot be read: see the database and the master key");
+            let why = || {
+                if has_database {
+                    tr!("the records cannot be read: see the database and the master key")
+                } else {
+                    tr!("there are none yet")
+                }
+            };
             let checks = [Check::Accounts, Check::Keys];
             records.findings.extend(checks.map(|check| Finding::skipped(check, why())));
         }
@@ -107,7 +117,7 @@ impl Records {
         &mut self,
         dir: &DataDir,
         store: &Store,
-        calls: ask::For,
+        asked_for: ask::For,
         known: &Known<'_>,
     ) {
         let unread = |check| {
@@ -129,7 +139,7 @@ impl Records {
             self.findings.push(unread(Check::Accounts));
             return;
         };
-        let asker = ask::Asker::new(dir, store, &self.server, calls, known.now).await;
+        let asker = ask::Asker::new(dir, store, &self.server, asked_for, known.now).await;
         let examined = asker.all(views, &stored).await;
         self.ahead_millis = examined
             .iter()
@@ -167,7 +177,7 @@ async fn ask_health(address: std::net::SocketAddr) -> Health {
     let address = std::net::SocketAddr::new(health::reachable(address.ip()), address.port());
     let (_, body) = match timeout(HEALTH_WITHIN, health::ask(address)).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => return Health::Silent(format!("{error:#}")),
+        Ok(Err(error)) => return Health::Silent(chain(&error, spoken())),
         Err(_) => return Health::Silent(tr!("no answer came in time")),
     };
     let said: Option<serde_json::Value> = serde_json::from_slice(&body).ok();

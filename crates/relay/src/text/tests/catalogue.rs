@@ -45,7 +45,6 @@ const NO_TEXTS: &[&str] = &[
     "chmod 700 {0}",
     "chown -R {owner} {path}",
     "crs account export",
-    "(not built yet: arrives with a later version)",
     "crs account login {0}",
     "litellm {mark}",
     "org:create_api_key user:profile user:inference",
@@ -73,7 +72,8 @@ const FROM_ELSEWHERE: &[&str] = &[
     "number too large to fit in target type",
     "number too small to fit in target type",
     "to pass '{0}' as a value, use '{1}'",
-    "{0} is not in {1}",
+    "error returned from database: {said}",
+    "{0} is not in {least}..={most}",
 ];
 
 /// What is the same in Chinese.

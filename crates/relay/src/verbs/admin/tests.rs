@@ -2,15 +2,12 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use argon2::password_hash::PasswordVerifier;
-
 use super::*;
 use crate::verbs::scratch::{NOW, Scratch};
 
 async fn accepts(store: &Store, username: &str, password: &Secret) -> bool {
     let admin = store.find_admin(username).await.expect("the store").expect("an administrator");
-    let hash = PasswordHash::new(&admin.password_hash).expect("a PHC string");
-    Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
+    password::matches(password.clone(), admin.password_hash).await
 }
 
 async fn first(scratch: &Scratch, username: Option<&str>, password: Option<&str>) -> FirstAdmin {
@@ -52,6 +49,25 @@ async fn a_start_that_was_broken_off_is_taken_up_with_the_same_password() {
     };
     assert_eq!((again, origin), (username, PasswordOrigin::InitFile));
     assert!(same == password);
+}
+
+#[tokio::test]
+async fn the_file_of_another_installation_is_taken_and_made_private() {
+    let scratch = Scratch::new().await;
+    let path = scratch.dir.init_file();
+    let found = r#"{"initializedAt":"2026-01-01T00:00:00.000Z","adminUsername":"cr_admin_old",
+        "adminPassword":"of the old one","version":"1.0.0"}"#;
+    fs::write(&path, found).expect("a file");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("a mode");
+    let FirstAdmin::Created { username, password, origin } = first(&scratch, None, None).await
+    else {
+        panic!("there is none")
+    };
+    assert_eq!((username.as_str(), origin), ("cr_admin_old", PasswordOrigin::InitFile));
+    assert!(accepts(&scratch.store, &username, &password).await);
+    let mode = fs::metadata(&path).expect("the file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(fs::read_to_string(&path).expect("the file"), found, "its text is as it was");
 }
 
 #[tokio::test]

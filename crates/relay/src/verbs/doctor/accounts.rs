@@ -146,7 +146,7 @@ fn answered(examined: &Examined) -> Finding {
         Asked::Not => return Finding::skipped(check, tr!("{name}: not asked", name)),
     };
     let fault = test.fault.as_deref().map(|fault| retold(fault, spoken())).unwrap_or_default();
-    let said = test.said.as_ref().map(|said| format!(" ({said})")).unwrap_or_default();
+    let said = test.said.as_ref().map(|said| tr!(" ({said})", said)).unwrap_or_default();
     let (exit, millis) = (&test.exit, test.millis);
     match test.verdict {
         Verdict::Works | Verdict::Limited | Verdict::Unclear if !reason.is_empty() => {

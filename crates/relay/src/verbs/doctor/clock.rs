@@ -16,6 +16,9 @@ const OFF_MAX: Duration = Duration::from_mins(5);
 /// How far a record may lie ahead: a clock that is kept right goes back a little.
 const RECORD_AHEAD_MAX: Duration = Duration::from_mins(1);
 
+/// Answers tell whole seconds, and take a part of one to come: nothing finer is known.
+const TOLD_LEAST: Duration = Duration::from_secs(2);
+
 /// What is known of the time.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
@@ -56,7 +59,7 @@ pub fn judge(facts: &Facts) -> Finding {
     if off <= OFF_MAX {
         return Finding::well(
             Check::Clock,
-            tr!("as the providers have it, within {off}", off = off_words),
+            tr!("as the providers have it, within {off}", off = span(told(off))),
         );
     }
     let what = if nearest > 0 {
@@ -65,4 +68,10 @@ pub fn judge(facts: &Facts) -> Finding {
         tr!("it is {off} behind the providers' clocks: sign-ins and resets fail", off = off_words)
     };
     Finding::wrong(Check::Clock, what, to_do())
+}
+
+/// What a difference is at the most, in whole seconds.
+fn told(off: Duration) -> Duration {
+    Duration::from_secs(off.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX))
+        .max(TOLD_LEAST)
 }

@@ -4,7 +4,7 @@ use relay_store::StoreError;
 use relay_store::checkup::Schema;
 
 use super::{Check, Finding, bytes};
-use crate::text::{retold, spoken, tr};
+use crate::text::{causes, spoken, tr};
 
 /// A log of this size was not moved into the database for long.
 pub const LOG_BYTES_MAX: u64 = 256 << 20;
@@ -64,17 +64,19 @@ pub fn judge(found: &Found) -> Finding {
             )
         }
         Found::Fails(StoreError::Open { source, .. }) => {
-            let what = tr!("it cannot be opened: {why}", why = source);
+            let what = tr!("it cannot be opened: {why}", why = causes(source, spoken()));
             let to_do = tr!("run this as the user that the relay runs as, or as root");
             Finding::wrong(check, what, to_do)
         }
         Found::Fails(error) if error.is_transient() => {
-            let what = tr!("it cannot be read now: {why}", why = causes(error));
+            let what = tr!("it cannot be read now: {why}", why = causes(error, spoken()));
             Finding::wrong(check, what, tr!("see what else uses it, and try again"))
         }
-        Found::Fails(error) => {
-            Finding::wrong(check, tr!("it is damaged: {why}", why = causes(error)), backup())
-        }
+        Found::Fails(error) => Finding::wrong(
+            check,
+            tr!("it is damaged: {why}", why = causes(error, spoken())),
+            backup(),
+        ),
         Found::There { pages: Pages::Damaged(why), .. } => {
             Finding::wrong(check, tr!("it is damaged: {why}", why), backup())
         }
@@ -91,15 +93,4 @@ pub fn judge(found: &Found) -> Finding {
         }
         Found::There { .. } => Finding::well(check, tr!("it opens and is whole")),
     }
-}
-
-/// An error with its causes, in the person's language as far as they are this program's.
-fn causes(error: &StoreError) -> String {
-    let mut told = vec![retold(&error.to_string(), spoken())];
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        told.push(error.to_string());
-        cause = error.source();
-    }
-    told.join(": ")
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{Check, Finding};
-use crate::text::tr;
+use crate::text::{retold, spoken, tr};
 
 /// Bits of a mode that others than the owner have.
 const OTHERS: u32 = 0o077;
@@ -49,6 +49,8 @@ pub struct Entry {
     pub mode: u32,
     /// Whose it is.
     pub owner: u32,
+    /// Whether it is a link; the rest is then of what it leads to, if it leads anywhere.
+    pub is_link: bool,
 }
 
 impl Entry {
@@ -77,7 +79,8 @@ pub fn judge(path: &Path, place: &Place) -> Vec<Finding> {
             vec![Finding::wrong(check, tr!("{path} is no directory", path = shown), to_do)]
         }
         Place::Closed(why) => {
-            let what = tr!("{path} cannot be looked at: {why}", path = shown, why);
+            let what =
+                tr!("{path} cannot be looked at: {why}", path = shown, why = retold(why, spoken()));
             let to_do = tr!("run this as the user that the relay runs as, or as root");
             vec![Finding::wrong(check, what, to_do)]
         }
@@ -94,7 +97,7 @@ fn writable(path: &str, tree: &Tree) -> Finding {
     match &tree.unwritable {
         None => Finding::well(Check::DataDir, path.to_owned()),
         Some(why) => {
-            let what = tr!("{path} cannot be written to: {why}", path, why);
+            let what = tr!("{path} cannot be written to: {why}", path, why = retold(why, spoken()));
             let to_do = tr!(
                 "give the directory to the user that the relay runs as (`chown -R`), or mount it \
                  writable"
@@ -105,9 +108,9 @@ fn writable(path: &str, tree: &Tree) -> Finding {
 }
 
 fn permissions(path: &Path, tree: &Tree) -> Vec<Finding> {
-    let open: Vec<&Entry> =
-        tree.entries.iter().filter(|it| it.is_private() && it.mode & OTHERS != 0).collect();
-    let mut findings: Vec<Finding> = Vec::new();
+    let open = tree.entries.iter().filter(|it| it.is_private() && it.mode & OTHERS != 0);
+    let (links, open): (Vec<&Entry>, Vec<&Entry>) = open.partition(|it| it.is_link);
+    let mut findings: Vec<Finding> = links.into_iter().take(NAMED_MAX).map(open_link).collect();
     for entry in open.iter().take(NAMED_MAX) {
         let (name, mode) = (&entry.name, format!("{:03o}", entry.mode & 0o777));
         let what = tr!("{name} holds secrets and is open to others (mode {mode})", name, mode);
@@ -135,9 +138,20 @@ fn permissions(path: &Path, tree: &Tree) -> Vec<Finding> {
     findings
 }
 
+/// What a link leads to may be where modes cannot be changed, as the secrets of a container are.
+fn open_link(entry: &Entry) -> Finding {
+    let (name, mode) = (&entry.name, format!("{:03o}", entry.mode & 0o777));
+    let what = tr!("{name} is a link to a file that is open to others (mode {mode})", name, mode);
+    let to_do =
+        tr!("give that file the mode 600; a secret of a container is given with the mode 0400");
+    Finding::note(Check::Permissions, what).to_do(to_do)
+}
+
 fn owner(path: &Path, tree: &Tree) -> Finding {
     let (owner, user, path) = (tree.owner, tree.user, path.display());
-    let strange: Vec<&Entry> = tree.entries.iter().filter(|it| it.owner != owner).collect();
+    // What a link leads to is somebody else's on purpose.
+    let strange = tree.entries.iter().filter(|it| it.owner != owner && !it.is_link);
+    let strange: Vec<&Entry> = strange.collect();
     if !strange.is_empty() {
         let names: Vec<&str> =
             strange.iter().take(NAMED_MAX).map(|entry| entry.name.as_str()).collect();

@@ -67,7 +67,11 @@ pub fn judge(found: &Found, has_database: bool) -> Finding {
             Finding::wrong(check, what, tr!("put it back from a backup"))
         }
         Found::Fails(VaultError::ReadKeyFile { path, source }) => {
-            let what = tr!("{path} cannot be read: {why}", path = path.display(), why = source);
+            let what = tr!(
+                "{path} cannot be read: {why}",
+                path = path.display(),
+                why = retold(&source.to_string(), spoken())
+            );
             let to_do = tr!("run this as the user that the relay runs as, or as root");
             Finding::wrong(check, what, to_do)
         }
@@ -78,8 +82,12 @@ pub fn judge(found: &Found, has_database: bool) -> Finding {
     }
 }
 
-/// The file with the first administrator's password.
-pub fn judge_first_password(is_there: bool) -> Finding {
+/// The file with the first administrator's password; without a database there is no administrator.
+pub fn judge_first_password(is_there: bool, has_database: bool) -> Finding {
+    if !is_there && !has_database {
+        let what = tr!("there is none yet; the first start makes it");
+        return Finding::skipped(Check::FirstPassword, what);
+    }
     if is_there {
         let what = tr!("init.json still holds the administrator's first password");
         let to_do = tr!("change it with `crs admin reset-password`, which removes the file");

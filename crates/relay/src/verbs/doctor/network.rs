@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use super::{Check, Finding};
-use crate::text::tr;
+use crate::text::{retold, spoken, tr};
 
 /// A shorter prefix of an IPv4 range is more than anybody's proxies have.
 const PREFIX_LEAST_V4: u8 = 8;
@@ -159,7 +159,11 @@ pub fn judge_port(address: SocketAddr, port: &Port) -> Finding {
             )
         }
         Port::Fails(why) => {
-            let what = tr!("the relay cannot listen on {address}: {why}", address, why);
+            let what = tr!(
+                "the relay cannot listen on {address}: {why}",
+                address,
+                why = retold(why, spoken())
+            );
             Finding::wrong(check, what, tr!("set HOST and PORT to where it can"))
         }
     }

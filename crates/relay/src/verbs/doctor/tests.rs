@@ -20,6 +20,28 @@ use super::*;
 const NOW: Timestamp = Timestamp::from_seconds(1_795_430_000);
 const MIB: u64 = 1 << 20;
 const MINUTE: Duration = Duration::from_mins(1);
+const EVERY_CHECK: [Check; Check::Account as usize + 1] = [
+    Check::Settings,
+    Check::TimeZone,
+    Check::Clock,
+    Check::DataDir,
+    Check::Permissions,
+    Check::Owner,
+    Check::Disk,
+    Check::FileSystem,
+    Check::MasterKey,
+    Check::FirstPassword,
+    Check::Database,
+    Check::Journal,
+    Check::Server,
+    Check::Port,
+    Check::TrustedProxies,
+    Check::OpenFiles,
+    Check::Memory,
+    Check::Keys,
+    Check::Accounts,
+    Check::Account,
+];
 
 /// The states of findings, one letter each.
 fn states(findings: &[Finding]) -> String {
@@ -81,6 +103,7 @@ fn tree(mode: u32, entries: &[(&str, u32, u32)]) -> Tree {
         name: (*name).to_owned(),
         mode: *mode,
         owner: *owner,
+        is_link: false,
     };
     let entries = entries.iter().map(entry).collect();
     Tree { mode, owner: 7, user: 7, unwritable: None, entries }
@@ -165,8 +188,9 @@ fn a_master_key_is_well_only_if_it_opens_the_database() {
     assert_eq!(fails(VaultError::KeysDisagree { path: path() }, true), State::Wrong);
     assert_eq!(fails(VaultError::KeyIsSample, false), State::Wrong);
     assert_eq!(fails(VaultError::MalformedKeyFile { path: path() }, true), State::Wrong);
-    assert_eq!(state(&master_key::judge_first_password(true)), State::Note);
-    assert_eq!(state(&master_key::judge_first_password(false)), State::Well);
+    assert_eq!(state(&master_key::judge_first_password(true, true)), State::Note);
+    assert_eq!(state(&master_key::judge_first_password(false, true)), State::Well);
+    assert_eq!(state(&master_key::judge_first_password(false, false)), State::Skipped);
 }
 
 #[test]
@@ -283,6 +307,42 @@ fn a_report_counts_what_is_wrong_and_keeps_what_belongs_together() {
         value["findings"][1],
         serde_json::json!({"check": "disk", "state": "wrong", "what": "b", "what_to_do": "c"})
     );
+}
+
+#[test]
+fn checks_of_a_group_stand_side_by_side() {
+    let mut seen: Vec<Group> = Vec::new();
+    for check in EVERY_CHECK {
+        let group = check.group();
+        if seen.last() != Some(&group) {
+            assert!(!seen.contains(&group), "{check:?} stands apart from its group");
+            seen.push(group);
+        }
+    }
+    let numbers = EVERY_CHECK.map(|check| check as usize);
+    assert_eq!(numbers, std::array::from_fn(|number| number), "in the order of the report");
+}
+
+#[test]
+fn a_link_to_a_secret_elsewhere_is_not_told_to_change_what_it_cannot() {
+    let mut tree = tree(0o40_700, &[("master.key", 0o100_444, 0)]);
+    tree.entries[0].is_link = true;
+    let judged = directory::judge(Path::new("/data"), &Place::There(tree.clone()));
+    assert_eq!(states(&judged), ".n.", "{judged:?}");
+    tree.entries[0].mode = 0o100_400;
+    assert_eq!(directory_states(&Place::There(tree)), "...");
+}
+
+#[test]
+fn a_clock_is_told_no_finer_than_it_is_known() {
+    let told = |millis| {
+        let facts = clock::Facts { now: NOW, newest_record: None, ahead_millis: vec![millis] };
+        clock::judge(&facts).what
+    };
+    assert_eq!(told(0), "as the providers have it, within 2 s");
+    assert_eq!(told(-900), "as the providers have it, within 2 s");
+    assert_eq!(told(2_001), "as the providers have it, within 3 s");
+    assert_eq!(told(-61_200), "as the providers have it, within 62 s");
 }
 
 #[test]

@@ -71,7 +71,7 @@ async fn wrong_use_is_told_in_chinese_and_ends_as_ever() {
         ("account list --lang fr", "'--lang <语言>' 的值 'fr' 无效：语言有 en 和 zh"),
         ("account add --name a --kind b", "账号类型有：claude-oauth, claude-api"),
         ("account pause a --all", "不能与以下参数同时使用：\n  --all"),
-        ("key add --name a --count 70000", "70000 不在 0..=65535 范围内"),
+        ("key add --name a --count 70000", "70000 不在 0 到 65535 之间"),
         ("account set a --clients b", "[可选值：claude_code, any]"),
         ("key set a --expires soon", "无效：不是时长（30d）"),
         ("account --json", "[子命令：add, list, show,"),
@@ -101,8 +101,8 @@ async fn refusals_and_faults_are_told_in_chinese() {
             "错误：--header：请求头写作 'Name: value'\n",
         ),
         ("account import nowhere", "错误：无法读取 nowhere：没有此文件或目录（系统错误 2）\n"),
-        ("top", "错误：没有中转在使用此数据目录\n"),
-        ("usage --data-dir none", "错误：none 没有数据目录：请先用 `crs serve` 启动中转"),
+        ("top", "错误：没有中转服务在使用此数据目录\n"),
+        ("usage --data-dir none", "错误：none 没有数据目录：请先用 `crs serve` 启动中转服务"),
     ] {
         let (said, code) = site.zh(line);
         assert!(said.contains(says), "{line}:\n{said}");
@@ -127,7 +127,7 @@ async fn answers_are_chinese_and_json_is_not() {
     site.add_account("--name other --disabled");
     let (list, _) = site.zh("account list");
     assert!(list.starts_with("ID") && list.contains("优先级") && list.contains("可用"), "{list}");
-    assert!(list.contains("\nother：已由管理员暂停\n"), "{list}");
+    assert!(list.contains("\nother：已由操作者暂停\n"), "{list}");
     let (show, _) = site.zh("account show main");
     assert!(show.contains("名称       main\n") && show.contains("并发上限   不限\n"), "{show}");
     let (key, _) = site.zh("key add --name lena");

@@ -1,7 +1,8 @@
 use std::fs;
 use std::time::Duration;
 
-use relay_testkit::Client;
+use relay_testkit::{Client, FakeProvider};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Row};
@@ -196,9 +197,59 @@ async fn a_signal_during_the_start_leaves_nothing_behind() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), begun).await.expect("it makes a directory");
-    signal(&child);
+    signal(&child, Signal::TERM);
     assert!(ended(&mut child).await.success());
     assert_eq!(names_in(&tmp), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_terminal_that_is_closed_takes_the_data_with_it() {
+    let around = Surroundings::new(&[]);
+    for sent in [Signal::HUP, Signal::QUIT] {
+        let demo = around.demo(&["--quiet"]).await;
+        let dir = demo.data_dir();
+        assert!(dir.is_dir());
+        assert!(demo.end_by(sent).await.success(), "{sent:?}");
+        assert!(!dir.exists(), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_somebody_adds_serves_no_sample_call_and_no_next_demo_takes_it_over() {
+    let real = FakeProvider::start().await;
+    let address = real.base_url();
+    let around = Surroundings::new(&[("SECRET", "of-a-real-account")]);
+    let demo = around.demo(&["--quiet", "--data-dir", "kept"]).await;
+    demo.json(&format!(
+        "account add --kind claude-api --name real --priority 1 --base-url {address} \
+         --secret-env SECRET"
+    ))
+    .await;
+    let own = demo.json("key add --name own --bind claude=real").await;
+    let own = own["key"].as_str().expect("a secret").to_owned();
+    let own = Client::new(demo.address()).anthropic(&own);
+    let body = &demo.curls()[0].body;
+    let serves = async {
+        while own.post("/api/v1/messages", &[], body.clone()).await.status != 200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), serves).await.expect("its own key reaches it");
+    let before = real.requests().len();
+    for call in demo.curls() {
+        assert_eq!(call.run().await.status, 200, "{call:?}");
+    }
+    assert_eq!(real.requests().len(), before, "a sample key reaches it");
+    let keys = demo.json("key list").await;
+    let is_free = |key: &&Value| key["bindings"]["claude"].is_null();
+    let free: Vec<_> = keys.as_array().expect("keys").iter().filter(is_free).collect();
+    assert!(free.is_empty(), "{free:?}");
+    assert!(demo.end().await.success());
+
+    let next = around.crs(&["demo", "--port", "0", "--data-dir", "kept"]).await;
+    assert_eq!(next.status.code(), Some(1), "{next:?}");
+    let said = format!("the account real is not one of the demo: it leads to {address}");
+    assert!(String::from_utf8_lossy(&next.stderr).contains(&said), "{next:?}");
 }
 
 #[tokio::test]
@@ -251,8 +302,8 @@ async fn both_languages_say_all_of_it_and_programs_get_one_value() {
         "密码：",
         "密钥：cr_",
         "# 得到一个回答",
-        "# 同样的回答，逐字到达",
-        "# 一次调用会计多少 token",
+        "# 同样的回答，逐字输出",
+        "# 一次调用会计为多少 token",
         "# 自动切换：账号 limited-account 返回 429",
         "# Claude Code",
         "\"content\":\"你好\"",

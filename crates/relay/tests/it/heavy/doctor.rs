@@ -157,6 +157,34 @@ async fn a_running_relay_is_asked_and_its_directory_read_beside_it() {
 }
 
 #[tokio::test]
+async fn a_running_relay_is_judged_by_what_it_was_started_with() {
+    let set = [("TRUST_PROXY", "loopback"), ("TIMEZONE", "Asia/Shanghai")];
+    let served = Served::with(&set).await;
+    let here = [("TRUST_PROXY", "0.0.0.0/0"), ("TIMEZONE", "America/Lima"), ("HOST", "::")];
+    let here = [&here[..], &[("BODY_MEMORY_MB", "1048576")]].concat();
+    let said = doctor(served.relay.data_dir(), &here).await;
+    assert_eq!(said.wrong(), [""; 0], "{}", said.value);
+    assert!(said.one("time_zone", "well").starts_with("Asia/Shanghai: "), "{}", said.value);
+    assert!(said.one("trusted_proxies", "well").contains("127.0.0.0/8"), "{}", said.value);
+}
+
+#[tokio::test]
+async fn a_master_key_may_be_a_link_to_a_secret_elsewhere() {
+    let home = TempDir::new().expect("a directory");
+    let dir = home.path().join("data");
+    let _provider = used(&dir).await;
+    let (key, elsewhere) = (dir.join("master.key"), home.path().join("secret"));
+    fs::rename(&key, &elsewhere).expect("moved");
+    std::os::unix::fs::symlink(&elsewhere, &key).expect("a link");
+    let said = doctor(&dir, &[]).await;
+    assert_eq!(said.wrong(), [""; 0], "{}", said.value);
+    said.one("permissions", "well");
+    said.one("master_key", "well");
+    fs::remove_file(&elsewhere).expect("removed");
+    assert_eq!(doctor(&dir, &[]).await.wrong(), ["master_key"]);
+}
+
+#[tokio::test]
 async fn secrets_that_others_may_read_are_wrong() {
     let home = TempDir::new().expect("a directory");
     let dir = home.path().join("data");
@@ -323,6 +351,9 @@ async fn a_directory_that_is_missing_or_broken_is_told_and_not_made() {
     let said = doctor(&empty, &[]).await;
     assert_eq!(said.wrong(), [""; 0], "{}", said.value);
     said.one("database", "note");
+    for check in ["first_password", "keys", "accounts"] {
+        assert!(said.one(check, "skipped").contains("none yet"), "{}", said.value);
+    }
     assert_eq!(fs::read_dir(&empty).expect("a directory").count(), 0);
 
     let broken = home.path().join("broken");
@@ -330,6 +361,7 @@ async fn a_directory_that_is_missing_or_broken_is_told_and_not_made() {
     fs::write(broken.join("crs.db"), "this is no database".repeat(999)).expect("written");
     let said = doctor(&broken, &[]).await;
     assert_eq!(said.wrong(), ["database"], "{}", said.value);
+    assert_eq!(said.one("database", "wrong").matches("not a database").count(), 1);
     said.one("accounts", "skipped");
     said.one("journal", "well");
 }

@@ -1,0 +1,152 @@
+//! How failures show themselves, and what the document says of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_000);
+
+fn all_rest(kind: RestKind) -> Failure {
+    let reopens_at = Timestamp::from_millis(1_041_500);
+    Failure::Capacity { reason: NoCapacity::AllRest { reopens_at, kind }, at: NOW }
+}
+
+fn status(failure: &Failure) -> u16 {
+    failure.face(Family::Anthropic).status.as_u16()
+}
+
+#[test]
+fn resting_accounts_answer_with_their_common_cause_and_the_true_wait() {
+    assert_eq!(status(&all_rest(RestKind::Limit)), 429);
+    assert_eq!(status(&all_rest(RestKind::Overload)), 529);
+    assert_eq!(status(&all_rest(RestKind::Fault)), 503);
+    let overloaded = all_rest(RestKind::Overload);
+    assert_eq!(overloaded.face(Family::Openai).status.as_u16(), 503);
+
+    let response = overloaded.render(Family::Anthropic, "id");
+    assert_eq!(response.headers()[RETRY_AFTER], "42");
+    assert!(!response.headers().contains_key("x-should-retry"));
+}
+
+#[test]
+fn what_waiting_cannot_change_says_so() {
+    for failure in [
+        Failure::Caller(CallerFault::UnknownKey),
+        Failure::Key(Refusal::Disabled),
+        Failure::Caller(CallerFault::TooLarge { limit: 1 }),
+    ] {
+        let response = failure.render(Family::Anthropic, "id");
+        assert_eq!(response.headers()["x-should-retry"], "false", "{failure}");
+        assert!(!response.headers().contains_key(RETRY_AFTER), "{failure}");
+    }
+}
+
+#[test]
+fn our_own_faults_keep_their_text_inside() {
+    let failure = Failure::Ours(anyhow::anyhow!("the disk at {}", "/some/path"));
+    assert_eq!(failure.face(Family::Anthropic).message, "internal error");
+}
+
+/// What operators read of the reasons.
+const DOCUMENT: &str = include_str!("../../../../docs/errors.md");
+
+/// A list of every variant: `next` gives the one behind each, so that the compiler asks for the
+/// place of a new one.
+fn all<T: Clone>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
+    std::iter::successors(Some(first), next).collect()
+}
+
+fn caller_faults() -> Vec<CallerFault> {
+    use CallerFault as F;
+    let text = String::new;
+    all(F::NoKey, |fault| match fault {
+        F::NoKey => Some(F::UnknownKey),
+        F::UnknownKey => Some(F::Malformed(text())),
+        F::Malformed(_) => Some(F::TooLarge { limit: 1 }),
+        F::TooLarge { .. } => Some(F::Encoding(text())),
+        F::Encoding(_) => Some(F::SlowBody),
+        F::SlowBody => Some(F::CutBody),
+        F::CutBody => Some(F::Unpriced(text())),
+        F::Unpriced(_) => Some(F::NoSuchPath),
+        F::NoSuchPath => Some(F::NotBuilt),
+        F::NotBuilt => Some(F::WrongMethod),
+        F::WrongMethod => Some(F::NoSuchModel(text())),
+        F::NoSuchModel(_) => Some(F::NoWebSocket),
+        F::NoWebSocket => Some(F::CountingTooOften { limit: 1, retry_after: A_MOMENT }),
+        F::CountingTooOften { .. } => None,
+    })
+}
+
+fn no_capacities() -> Vec<NoCapacity> {
+    use NoCapacity as N;
+    let all_rest = |kind| Some(N::AllRest { reopens_at: NOW, kind });
+    all(N::NoAccount, |reason| match reason {
+        N::NoAccount => Some(N::WrongClient),
+        N::WrongClient => Some(N::NoModel),
+        N::NoModel => Some(N::NoneAble),
+        N::NoneAble => Some(N::AllBusy),
+        N::AllBusy => all_rest(RestKind::Limit),
+        N::AllRest { kind: RestKind::Limit, .. } => all_rest(RestKind::Overload),
+        N::AllRest { kind: RestKind::Overload, .. } => all_rest(RestKind::Fault),
+        N::AllRest { kind: RestKind::Fault, .. } => None,
+    })
+}
+
+fn every_failure() -> Vec<Failure> {
+    let refusals = all(Refusal::Disabled, |refusal| match refusal {
+        Refusal::Disabled => Some(Refusal::Expired { at: NOW }),
+        Refusal::Expired { .. } => None,
+    });
+    let busy = all(Busy::BodyMemory, |busy| match busy {
+        Busy::BodyMemory => Some(Busy::Stopping),
+        Busy::Stopping => Some(Busy::JournalFull),
+        Busy::JournalFull => None,
+    });
+    let upstream = Failure::Upstream {
+        status: StatusCode::BAD_GATEWAY,
+        message: String::new(),
+        retry_after: None,
+    };
+    let mut every: Vec<Failure> = vec![upstream, Failure::Ours(anyhow::anyhow!("a fault"))];
+    every.extend(caller_faults().into_iter().map(Failure::Caller));
+    every.extend(refusals.into_iter().map(Failure::Key));
+    every.extend(busy.into_iter().map(Failure::Busy));
+    let of = |reason| Failure::Capacity { reason, at: NOW };
+    every.extend(no_capacities().into_iter().map(of));
+    every
+}
+
+/// Which statuses each reason has, over all families of clients.
+fn statuses() -> BTreeMap<&'static str, BTreeSet<String>> {
+    let mut statuses = BTreeMap::<_, BTreeSet<String>>::new();
+    for failure in every_failure() {
+        for family in [Family::Anthropic, Family::Openai, Family::Gemini] {
+            let face = failure.face(family);
+            let told = match failure {
+                // It is the upstream's own, or what comes nearest to what happened.
+                Failure::Upstream { .. } => "any".to_owned(),
+                _ => face.status.as_u16().to_string(),
+            };
+            statuses.entry(face.reason).or_default().insert(told);
+        }
+    }
+    statuses
+}
+
+#[test]
+fn every_reason_is_in_the_document_with_its_status_and_the_other_way_round() {
+    let (_, reasons) = DOCUMENT.split_once("\n## Reasons\n").expect("the chapter");
+    let reasons = reasons.split("\n## ").next().unwrap_or_default();
+    let rows = reasons.lines().filter_map(|line| line.strip_prefix("| `"));
+    let told: Vec<(&str, BTreeSet<String>)> = rows
+        .map(|row| {
+            let mut cells = row.split(" | ");
+            let reason = cells.next().unwrap_or_default().trim_end_matches('`');
+            let statuses = cells.next().unwrap_or_default().split(", ").map(str::to_owned);
+            (reason, statuses.collect())
+        })
+        .collect();
+    let unique: BTreeMap<_, _> = told.iter().cloned().collect();
+    assert_eq!(unique.len(), told.len(), "a reason comes twice");
+    assert_eq!(unique, statuses());
+}
