@@ -102,9 +102,17 @@ impl AnswerReader {
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::Head => self.take_head(bytes)?,
-                State::Length(left) => self.take_body(bytes, left, body),
+                State::Length(left) => {
+                    let (left, later) = pass_on(bytes, left, body);
+                    self.state = if left == 0 { State::Whole } else { State::Length(left) };
+                    later
+                }
                 State::Size(line) => self.take_size(bytes, line)?,
-                State::Chunk(left) => self.take_chunk(bytes, left, body),
+                State::Chunk(left) => {
+                    let (left, later) = pass_on(bytes, left, body);
+                    self.state = if left == 0 { State::ChunkEnd(2) } else { State::Chunk(left) };
+                    later
+                }
                 State::ChunkEnd(left) => self.take_chunk_end(bytes, left)?,
                 State::Trailer(length) => self.take_trailer(bytes, length),
                 State::Whole => return Err(Malformed::Surplus),
@@ -146,19 +154,6 @@ impl AnswerReader {
         Ok(&bytes[end - before..])
     }
 
-    fn take_body<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        left: u64,
-        body: &mut impl FnMut(&[u8]),
-    ) -> &'a [u8] {
-        let (now, later) = split(bytes, left);
-        body(now);
-        let left = left - now.len() as u64;
-        self.state = if left == 0 { State::Whole } else { State::Length(left) };
-        later
-    }
-
     fn take_size<'a>(
         &mut self,
         bytes: &'a [u8],
@@ -188,19 +183,6 @@ impl AnswerReader {
         Ok(&[])
     }
 
-    fn take_chunk<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        left: u64,
-        body: &mut impl FnMut(&[u8]),
-    ) -> &'a [u8] {
-        let (now, later) = split(bytes, left);
-        body(now);
-        let left = left - now.len() as u64;
-        self.state = if left == 0 { State::ChunkEnd(2) } else { State::Chunk(left) };
-        later
-    }
-
     fn take_chunk_end<'a>(&mut self, bytes: &'a [u8], left: u8) -> Result<&'a [u8], Malformed> {
         if bytes[0] != b"\n\r"[usize::from(left) - 1] {
             return Err(Malformed::Chunk);
@@ -221,8 +203,12 @@ impl AnswerReader {
     }
 }
 
-fn split(bytes: &[u8], left: u64) -> (&[u8], &[u8]) {
-    bytes.split_at(usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len()))
+/// Hands what there is of `left` bytes on; how many are left, and what comes behind them.
+fn pass_on<'a>(bytes: &'a [u8], left: u64, body: &mut impl FnMut(&[u8])) -> (u64, &'a [u8]) {
+    let upto = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+    let (now, later) = bytes.split_at(upto);
+    body(now);
+    (left - now.len() as u64, later)
 }
 
 /// Sends one request on a connection of its own; the status and body of its answer.

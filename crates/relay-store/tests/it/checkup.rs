@@ -1,30 +1,17 @@
 //! Looking at a database without writing to it.
 
 use std::fs;
-use std::path::Path;
 
 use relay_store::StoreError;
 use relay_store::checkup::{Checkup, Schema};
 
 use crate::{Scratch, master, master_of};
 
-fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let entries = fs::read_dir(dir).expect("the directory").map(|entry| entry.expect("an entry"));
-    let mut files: Vec<(String, Vec<u8>)> = entries
-        .map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (name, fs::read(entry.path()).expect("readable"))
-        })
-        .collect();
-    files.sort();
-    files
-}
-
 #[tokio::test]
 async fn a_closed_database_is_read_through_and_not_touched() {
     let scratch = Scratch::new().await;
     scratch.store.close().await;
-    let before = contents(scratch.dir.path());
+    let before = scratch.contents();
     let checkup = Checkup::open(&scratch.path()).expect("opens");
     assert_eq!(checkup.schema().await.expect("a schema"), Schema::Current);
     assert_eq!(checkup.integrity().await.expect("read"), None);
@@ -36,7 +23,7 @@ async fn a_closed_database_is_read_through_and_not_touched() {
     let other = master_of("other words than the ones it was made with");
     let refused = checkup.records(&other).await.expect_err("refused");
     assert!(matches!(refused, StoreError::WrongMasterKey { .. }), "{refused:?}");
-    assert!(contents(scratch.dir.path()) == before, "the directory was changed");
+    assert!(scratch.contents() == before, "the directory was changed");
 }
 
 #[tokio::test]

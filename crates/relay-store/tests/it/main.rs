@@ -37,6 +37,20 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// Everything in the directory: names and contents.
+    pub(crate) fn contents(&self) -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(self.dir.path())
+            .expect("the directory")
+            .map(|entry| entry.expect("an entry"))
+            .map(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                (name, std::fs::read(entry.path()).expect("readable"))
+            })
+            .collect();
+        files.sort();
+        files
+    }
+
     /// A new, empty store.
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().expect("a temporary directory");

@@ -27,30 +27,16 @@ async fn the_files_are_for_their_owner_alone() {
     }
 }
 
-/// Everything in the directory: names and contents.
-fn contents(scratch: &Scratch) -> Vec<(String, Vec<u8>)> {
-    let mut files: Vec<(String, Vec<u8>)> = fs::read_dir(scratch.dir.path())
-        .expect("the directory")
-        .map(|entry| entry.expect("an entry"))
-        .map(|entry| {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (name, fs::read(entry.path()).expect("readable"))
-        })
-        .collect();
-    files.sort();
-    files
-}
-
 #[tokio::test]
 async fn a_wrong_master_key_touches_nothing() {
     let scratch = Scratch::new().await;
     scratch.store.close().await;
-    let before = contents(&scratch);
+    let before = scratch.contents();
     let other = master_of("other words than the ones it was made with");
     let refused = Store::open(&scratch.path(), &other, START).await.expect_err("refused");
     assert!(matches!(refused, StoreError::WrongMasterKey { .. }), "{refused:?}");
     assert!(refused.to_string().contains("nothing was changed"), "{refused}");
-    assert_eq!(contents(&scratch), before);
+    assert_eq!(scratch.contents(), before);
     Store::open(&scratch.path(), &master(), START).await.expect("the right key still opens it");
 }
 
@@ -89,10 +75,10 @@ async fn a_newer_schema_and_a_foreign_database_are_refused_in_words() {
     let scratch = Scratch::new().await;
     scratch.store.close().await;
     scratch.run("insert into schema_versions values (9999, 'later', 0)").await;
-    let before = contents(&scratch);
+    let before = scratch.contents();
     let refused = Store::open(&scratch.path(), &master(), START).await.expect_err("refused");
     assert!(refused.to_string().contains("newer release"), "{refused}");
-    assert_eq!(contents(&scratch), before);
+    assert_eq!(scratch.contents(), before);
 
     scratch.run("drop table schema_versions").await;
     let refused = Store::open(&scratch.path(), &master(), START).await.expect_err("refused");
