@@ -42,6 +42,7 @@ use crate::outbox::{OutboxWriter, outbox};
 use crate::randomness::Randomness;
 use crate::refusals::Refusals;
 use crate::roster::Roster;
+use crate::server::Lanes;
 use crate::shutdown::{Shutdown, Stage};
 use crate::text::tr;
 use crate::{live, memory, prices, server, tallies, tokens, upkeep, watch};
@@ -258,6 +259,7 @@ async fn serve(
     let Started { app, bookkeeper, outbox, changes_seen } = started;
     let socket = live::listen(dir).context("cannot open the socket for commands")?;
     let address = listener.local_addr()?;
+    let mut lanes = Lanes::threads(&app).context("cannot start the threads that serve")?;
     let behind: Vec<JoinHandle<()>> = vec![
         tokio::spawn(watch::run(Arc::clone(&app), changes_seen)),
         tokio::spawn(watch::save(Arc::clone(&app))),
@@ -276,7 +278,7 @@ async fn serve(
     ready(&app, address);
     tracing::info!(ready_ms = begun.elapsed().as_millis(), "listening on http://{address}");
 
-    server::run(Arc::clone(&app), listener).await;
+    server::run(Arc::clone(&app), listener, &mut lanes).await;
     for task in behind {
         task.abort();
     }
@@ -294,6 +296,7 @@ async fn serve(
     if recorded.is_err() {
         tracing::warn!("the database took no records; the next start brings them there");
     }
+    drop(lanes);
     let _ = std::fs::remove_file(dir.socket());
     if timeout(time_left.for_step(CLOSE_WITHIN), app.store.close()).await.is_err() {
         tracing::warn!("the database was not closed in time; its log is read at the next start");

@@ -1,5 +1,7 @@
 //! Accepts connections and serves requests on them.
 
+mod lanes;
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
@@ -14,12 +16,12 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::server::graceful::Watcher;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub use self::lanes::Lanes;
 use crate::app::App;
 use crate::service;
 use crate::shutdown::Stage;
@@ -30,8 +32,6 @@ const HEAD_WITHIN: Duration = Duration::from_secs(30);
 const BACKLOG: i32 = 4_096;
 /// How long accepting rests after an error such as too many open files.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
-/// How long the answers of calls that are ended may take to leave.
-const LAST_BYTES_WITHIN: Duration = Duration::from_secs(2);
 /// How long a silent client is kept before the system asks whether it is still there.
 const CLIENT_KEEPALIVE: Duration = Duration::from_mins(1);
 
@@ -50,30 +50,21 @@ pub fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Serves until calls are being ended: who comes while open ones drain is told so, which a closed
 /// port would not. Then answers get a moment to leave; what is still open after it is dropped, and
 /// settles itself.
-pub async fn run(app: Arc<App>, listener: TcpListener) {
-    let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
+pub async fn run(app: Arc<App>, listener: TcpListener, lanes: &mut Lanes) {
     let mut ending = Box::pin(app.shutdown.reached(Stage::Ending));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
             () = &mut ending => break,
         };
-        match accepted {
-            Ok((stream, peer)) => {
-                connections.spawn(serve(Arc::clone(&app), stream, peer.ip(), graceful.watcher()));
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(ACCEPT_REST).await;
-            }
+        let taken = accepted.and_then(|(stream, peer)| lanes.take(stream.into_std()?, peer.ip()));
+        if let Err(error) = taken {
+            tracing::warn!(%error, "a connection was not accepted");
+            tokio::time::sleep(ACCEPT_REST).await;
         }
     }
     drop(listener);
-    // What has not left by then is dropped.
-    let _ = timeout(LAST_BYTES_WITHIN, graceful.shutdown()).await;
-    connections.shutdown().await;
+    lanes.end().await;
 }
 
 /// Serves the requests of one connection.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +25,8 @@ use super::link::Link;
 pub const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(50);
 /// How many unused connections one client keeps; beyond, the oldest is closed.
 pub(super) const IDLE_CONNECTIONS_MAX: usize = 1_024;
+/// After how long without use a connection may go to a thread that did not open it.
+const SPARE_AFTER: Duration = Duration::from_millis(100);
 /// How often idle connections are looked through for those that are over.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -64,6 +67,15 @@ struct IdleLink {
 struct Leading {
     link: Link,
     origin: Origin,
+    /// The thread that opened it, whose poller watches it: to others it is slower.
+    home: ThreadId,
+}
+
+impl Leading {
+    /// A connection that this thread has opened.
+    fn here(link: Link, origin: Origin) -> Box<Self> {
+        Box::new(Self { link, origin, home: thread::current().id() })
+    }
 }
 
 /// The body of an answer. Dropping it before its end closes the connection.
@@ -118,7 +130,7 @@ impl Pool {
     async fn open_or_freed(&self, target: &Uri) -> Result<Box<Leading>, ConnectionFault> {
         match self.open(target).await {
             Ok(opened) => Ok(opened),
-            Err(fault) => self.idle.take(target).ok_or(fault),
+            Err(fault) => self.idle.take_last(target, |_| true).ok_or(fault),
         }
     }
 
@@ -126,7 +138,7 @@ impl Pool {
         let origin = Origin::of(target)?;
         let opened = Link::over(self.connector.clone().connect(target).await?).await;
         let link = opened.map_err(|error| ConnectionFault::of_exchange(&error))?;
-        Ok(Box::new(Leading { link, origin }))
+        Ok(Leading::here(link, origin))
     }
 
     /// Addresses a request as HTTP/1.1 does: the host in a header, the rest as its reader wants it.
@@ -180,10 +192,19 @@ fn host(target: &Uri) -> Result<HeaderValue, ConnectionFault> {
 }
 
 impl Idle {
-    /// The connection to the target's origin that was used last.
+    /// The connection to the target's origin that this thread used last, else one that another
+    /// seems not to need any more.
     fn take(&self, target: &Uri) -> Option<Box<Leading>> {
+        let (here, now) = (thread::current().id(), Instant::now());
+        self.take_last(target, |idle| idle.leading.home == here)
+            .or_else(|| self.take_last(target, |idle| now - idle.since >= SPARE_AFTER))
+    }
+
+    /// The connection to the target's origin that was used last, of those that will do.
+    fn take_last(&self, target: &Uri, will_do: impl Fn(&IdleLink) -> bool) -> Option<Box<Leading>> {
         let mut resting = self.links.lock();
-        let at = resting.links.iter().rposition(|idle| idle.leading.origin.is_of(target))?;
+        let fits = |idle: &IdleLink| will_do(idle) && idle.leading.origin.is_of(target);
+        let at = resting.links.iter().rposition(fits)?;
         let idle = resting.links.remove(at)?;
         drop(resting);
         // Those before it are unused for longer still.
@@ -291,7 +312,7 @@ mod tests {
 
     async fn leading(target: &Uri, bytes: DuplexStream) -> Box<Leading> {
         let link = Link::over(Box::new(bytes)).await.unwrap();
-        Box::new(Leading { link, origin: Origin::of(target).unwrap() })
+        Leading::here(link, Origin::of(target).unwrap())
     }
 
     fn get(target: &Uri) -> Request<Full<Bytes>> {

@@ -9,7 +9,7 @@ use relay::bookkeeping::Bookkeeper;
 use relay::config::{Layers, Settings};
 use relay::roster::Member;
 use relay::serve::{Started, start};
-use relay::server;
+use relay::server::{self, Lanes};
 use relay::shutdown::Stage;
 use relay::watch::save_once;
 use relay_core::account::AccountKind;
@@ -118,7 +118,9 @@ impl TestRelay {
         tokio::spawn(outbox.run(store));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let base_url = format!("http://{}", listener.local_addr().expect("an address"));
-        let server = tokio::spawn(server::run(Arc::clone(&app), listener));
+        let mut lanes = Lanes::here(&app);
+        let serving = Arc::clone(&app);
+        let server = tokio::spawn(async move { server::run(serving, listener, &mut lanes).await });
         let client = Client::new(&base_url).anthropic(secret.expose());
         let books = Some(bookkeeper);
         Self {
