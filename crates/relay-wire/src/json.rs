@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::memchr2;
+use plain::plain_bytes;
+
+mod plain;
 
 /// How deep arrays and objects may nest. Deeper ones are an attack on somebody's stack.
 pub(crate) const DEPTH_MAX: usize = 128;
@@ -38,7 +40,16 @@ pub(crate) struct Quoted<'a> {
     pub(crate) start: usize,
     /// The string with its quotes.
     raw: &'a [u8],
-    escaped: bool,
+    escapes: Escapes,
+}
+
+/// The escapes of a string.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Escapes {
+    /// Of two characters, like `\n`: each means one ASCII character.
+    pub(crate) short: usize,
+    /// Of six, like `\u4f60`.
+    pub(crate) units: usize,
 }
 
 impl<'a> Quoted<'a> {
@@ -52,6 +63,11 @@ impl<'a> Quoted<'a> {
         &self.raw[1..self.raw.len() - 1]
     }
 
+    /// How many escapes stand in it.
+    pub(crate) const fn escapes(&self) -> Escapes {
+        self.escapes
+    }
+
     /// Where the string lies in the text, quotes included.
     pub(crate) const fn span(&self) -> Range<usize> {
         self.start..self.start + self.raw.len()
@@ -60,15 +76,31 @@ impl<'a> Quoted<'a> {
     /// The string as the name of a member, escapes resolved: `"mod\u0065l"` is `model`. One that
     /// cannot be resolved keeps its backslashes and so is equal to no name that is looked for.
     pub(crate) fn name(&self) -> Cow<'a, [u8]> {
-        match self.escaped.then(|| self.unescape()).flatten() {
+        match self.is_escaped().then(|| self.unescape()).flatten() {
             Some(name) => Cow::Owned(name.into_bytes()),
             None => Cow::Borrowed(self.inner()),
         }
     }
 
+    /// Whether this is its [`name`](Self::name), without one being made.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        if self.is_escaped() {
+            *self.name() == *name.as_bytes()
+        } else {
+            self.inner() == name.as_bytes()
+        }
+    }
+
     /// The text; `None` if it is not UTF-8 or has half a surrogate pair.
     pub(crate) fn unescape(&self) -> Option<String> {
-        serde_json::from_slice(self.raw).ok()
+        if self.is_escaped() {
+            return serde_json::from_slice(self.raw).ok();
+        }
+        str::from_utf8(self.inner()).ok().map(str::to_owned)
+    }
+
+    fn is_escaped(&self) -> bool {
+        self.escapes != Escapes::default()
     }
 }
 
@@ -166,40 +198,18 @@ impl<'a> Scanner<'a> {
     pub(crate) fn string(&mut self) -> Result<Quoted<'a>, ScanError> {
         self.expect(b'"')?;
         let start = self.at - 1;
-        let mut escaped = false;
+        let mut escapes = Escapes::default();
         loop {
-            self.plain_run()?;
-            match self.bump() {
+            match self.bytes.get(self.at) {
                 Some(b'"') => {
-                    return Ok(Quoted { start, raw: &self.bytes[start..self.at], escaped });
+                    self.at += 1;
+                    return Ok(Quoted { start, raw: &self.bytes[start..self.at], escapes });
                 }
-                Some(_) => self.escape()?,
-                None => return Err(self.syntax()),
-            }
-            escaped = true;
-        }
-    }
-
-    /// Reads the characters of a string up to its end or its next escape. Most strings are names
-    /// and words: they are read by words of eight bytes before a search is set up.
-    fn plain_run(&mut self) -> Result<(), ScanError> {
-        const SHORT_WORDS: usize = 2;
-        let (words, _) = self.bytes[self.at..].as_chunks();
-        for word in words.iter().take(SHORT_WORDS) {
-            let plain = plain_bytes(*word);
-            self.at += plain;
-            if plain < word.len() {
-                return if word[plain] < 0x20 { Err(self.syntax()) } else { Ok(()) };
+                Some(b'\\') => self.escape(&mut escapes)?,
+                Some(0x20..) => self.at += plain_bytes(&self.bytes[self.at..]),
+                _ => return Err(self.syntax()),
             }
         }
-        let rest = &self.bytes[self.at..];
-        let length = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-        if has_control(&rest[..length]) {
-            self.at += rest.iter().position(|byte| *byte < 0x20).unwrap_or(length);
-            return Err(self.syntax());
-        }
-        self.at += length;
-        Ok(())
     }
 
     /// Reads a number, `true`, `false` or `null`.
@@ -252,21 +262,23 @@ impl<'a> Scanner<'a> {
         Ok(false)
     }
 
-    /// Reads what follows the backslash of an escape.
-    fn escape(&mut self) -> Result<(), ScanError> {
-        let digits = match self.bytes.get(self.at) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 0,
-            Some(b'u') => 4,
-            _ => return Err(self.syntax()),
-        };
+    /// Reads an escape and counts it.
+    fn escape(&mut self, escapes: &mut Escapes) -> Result<(), ScanError> {
         self.at += 1;
-        for _ in 0..digits {
-            if !self.bytes.get(self.at).is_some_and(u8::is_ascii_hexdigit) {
-                return Err(self.syntax());
+        match self.bytes.get(self.at) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                self.at += 1;
+                escapes.short += 1;
+                return Ok(());
             }
-            self.at += 1;
+            Some(b'u') => self.at += 1,
+            _ => return Err(self.syntax()),
         }
-        Ok(())
+        let digits = self.bytes[self.at..].iter().take(4);
+        let count = digits.take_while(|digit| digit.is_ascii_hexdigit()).count();
+        self.at += count;
+        escapes.units += 1;
+        if count == 4 { Ok(()) } else { Err(self.syntax()) }
     }
 
     fn number(&mut self) -> Result<(), ScanError> {
@@ -304,12 +316,6 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn bump(&mut self) -> Option<u8> {
-        let byte = self.bytes.get(self.at).copied()?;
-        self.at += 1;
-        Some(byte)
-    }
-
     /// Skips whitespace and shows the byte after it.
     fn next_token(&mut self) -> Option<u8> {
         loop {
@@ -323,26 +329,6 @@ impl<'a> Scanner<'a> {
     const fn syntax(&self) -> ScanError {
         ScanError::Syntax(self.at)
     }
-}
-
-/// How many bytes of a word come before its first quote, backslash or control character.
-///
-/// All bytes are tested at once: subtracting `n` from each borrows into the top bit of those that
-/// are less than `n`. A borrow can disturb only bytes after one that is, and the first counts.
-fn plain_bytes(word: [u8; 8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const TOPS: u64 = ONES << 7;
-    let less = |word: u64, than: u64| word.wrapping_sub(ONES * than) & !word & TOPS;
-    let word = u64::from_le_bytes(word);
-    let is = |byte: u8| less(word ^ (ONES * u64::from(byte)), 1);
-    let stops = less(word, 0x20) | is(b'"') | is(b'\\');
-    (stops.trailing_zeros() / 8) as usize
-}
-
-/// Whether a control character, which strings must escape, is among the bytes. All of them are
-/// looked at, so that the loop becomes vector code.
-fn has_control(bytes: &[u8]) -> bool {
-    bytes.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < 0x20
 }
 
 /// Whether a server that ignores case takes `name` for `ours`, which is in lower case. Some fold all

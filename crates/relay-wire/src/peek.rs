@@ -145,13 +145,15 @@ impl<const N: usize> Once<N> {
     /// counts as seen.
     pub(crate) fn see(&mut self, key: &Quoted<'_>) -> Result<Option<&'static str>, PeekError> {
         let name = key.name();
+        let same = |field: &&str| *name == *field.as_bytes();
         let like = |field: &&str| is_like(&name, field);
-        let Some(at) = self.names.iter().position(like) else { return Ok(None) };
+        let exact = self.names.iter().position(same);
+        let Some(at) = exact.or_else(|| self.names.iter().position(like)) else { return Ok(None) };
         let field = self.names[at];
         if std::mem::replace(&mut self.seen[at], true) {
             return Err(PeekError::DuplicateKey(field));
         }
-        Ok(Some(field).filter(|field| *name == *field.as_bytes()))
+        Ok(exact.map(|_| field))
     }
 }
 

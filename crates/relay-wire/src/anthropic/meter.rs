@@ -269,7 +269,7 @@ fn tally_delta(data: &[u8], written: &mut TextTally) -> Result<(), ScanError> {
             let is_text = !matches!(&*key.name(), b"type" | b"signature");
             if is_text && scanner.kind()? == Kind::String {
                 let text = scanner.string()?;
-                written.add_text(text.inner());
+                written.add_quoted(&text);
                 Ok(())
             } else {
                 scanner.skip()

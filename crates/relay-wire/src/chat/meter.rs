@@ -177,7 +177,7 @@ fn tally(scanner: &mut Scanner<'_>, written: &mut TextTally) -> Result<bool, Sca
     match scanner.kind()? {
         Kind::String => {
             let text = scanner.string()?;
-            written.add_text(text.inner());
+            written.add_quoted(&text);
             any = !text.inner().is_empty();
         }
         Kind::Array => scanner.array(|scanner| {

@@ -109,6 +109,74 @@ fn names_are_compared_as_they_are_meant() {
     assert_eq!(broken.span(), 13..24);
 }
 
+/// What a string is, read a byte at a time: its length with the quotes, and its escapes.
+fn string_by_bytes(text: &[u8]) -> Result<(usize, Escapes), ScanError> {
+    let mut escapes = Escapes::default();
+    let mut at = 1;
+    loop {
+        match text.get(at) {
+            Some(b'"') => return Ok((at + 1, escapes)),
+            Some(b'\\') => match text.get(at + 1) {
+                Some(b'u') => {
+                    for digit in at + 2..at + 6 {
+                        if !text.get(digit).is_some_and(u8::is_ascii_hexdigit) {
+                            return Err(ScanError::Syntax(digit));
+                        }
+                    }
+                    escapes.units += 1;
+                    at += 6;
+                }
+                Some(byte) if br#""\/bfnrt"#.contains(byte) => {
+                    escapes.short += 1;
+                    at += 2;
+                }
+                _ => return Err(ScanError::Syntax(at + 1)),
+            },
+            Some(0x20..) => at += 1,
+            _ => return Err(ScanError::Syntax(at)),
+        }
+    }
+}
+
+fn check_string(text: &[u8]) {
+    let read = Scanner::new(text).string();
+    let read = read.map(|quoted| (quoted.span().end, quoted.escapes()));
+    assert_eq!(read, string_by_bytes(text), "{}", text.escape_ascii());
+}
+
+#[test]
+fn whatever_stands_in_a_string_is_seen_at_every_offset() {
+    for odd in [
+        "\"",
+        "\\n",
+        "\\\\",
+        "\\\"",
+        "\\/",
+        "\\u4f60",
+        "\\uD83D\\uDE00",
+        "\\n\\n\\t",
+        "\\u12g4",
+        "\\q",
+        "\\",
+        "\u{0}",
+        "\u{1f}",
+        "\n",
+        "\u{7f}",
+        "é",
+        "你",
+        "😀",
+        "\u{80}",
+    ] {
+        for before in 0..200 {
+            for after in [0, 1, 9, 80] {
+                let text = format!("\"{}{odd}{}\"", "a".repeat(before), "你 b".repeat(after));
+                check_string(text.as_bytes());
+                check_string(&text.as_bytes()[..text.len() - 1]);
+            }
+        }
+    }
+}
+
 /// Any JSON text, with whitespace where it may stand.
 pub(crate) fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -132,6 +200,20 @@ pub(crate) fn json() -> impl Strategy<Value = String> {
 }
 
 proptest! {
+    #[test]
+    fn strings_are_read_as_by_bytes(
+        parts in prop::collection::vec(
+            prop_oneof![
+                4 => r"[a-z éж你😀]{0,90}".prop_map(String::into_bytes),
+                4 => r#"\\["\\/bfnrt]|\\u[0-9a-f]{4}"#.prop_map(String::into_bytes),
+                1 => prop::collection::vec(any::<u8>(), 0..20),
+            ],
+            0..12,
+        ),
+    ) {
+        check_string(&[b"\"", &parts.concat()[..], b"\""].concat());
+    }
+
     #[test]
     fn what_serde_takes_is_taken(text in json()) {
         prop_assert_eq!(scan(text.as_bytes()), Ok(()));

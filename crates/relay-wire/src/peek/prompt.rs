@@ -61,11 +61,11 @@ impl Prompt {
             Kind::Array => scanner.array(|scanner| self.count(scanner, part)),
             Kind::String => {
                 let size = &mut self.parts[part as usize];
-                let text = scanner.string()?.inner();
-                if is_blob(text) {
+                let text = scanner.string()?;
+                if is_blob(text.inner()) {
                     size.blobs += 1;
                 } else {
-                    size.text.add_text(text);
+                    size.text.add_quoted(&text);
                 }
                 Ok(())
             }
@@ -101,7 +101,7 @@ impl Prompt {
             }
         }
         if part == Part::Tools {
-            self.parts[part as usize].text.add_text(key.inner());
+            self.parts[part as usize].text.add_quoted(&key);
         }
         self.count(scanner, part)
     }
@@ -133,7 +133,7 @@ impl Prompt {
 
 /// Whether a member is a marker of the provider's cache.
 pub(crate) fn is_cache_control(key: &Quoted<'_>) -> bool {
-    &*key.name() == b"cache_control"
+    key.is("cache_control")
 }
 
 /// Whether a string is Base64 rather than text, by itself or in a `data:` address. Some serialisers

@@ -42,28 +42,28 @@ fn is_uuid(text: &str) -> bool {
 /// the content of the user's first message. It tells conversations of one key apart and guards
 /// nothing, so it need not withstand anybody, and prompts are long.
 ///
+/// Both are values that have been read, without what stands around them.
+///
 /// Equal for every turn of a conversation: whitespace between tokens, `cache_control`, and
 /// whether a lone text is written as a string or as a block make no difference.
 pub(crate) fn hash_beginning(system: &[u8], content: &[u8]) -> Result<[u8; 16], ScanError> {
     let mut hasher = XxHash3_128::new();
     if !system.is_empty() {
-        hash_text_or_blocks(&mut Scanner::new(system), &mut hasher)?;
+        hash_text_or_blocks(system, &mut hasher)?;
     }
     hasher.write(&[0]);
-    hash_text_or_blocks(&mut Scanner::new(content), &mut hasher)?;
+    hash_text_or_blocks(content, &mut hasher)?;
     Ok(hasher.finish_128().to_be_bytes())
 }
 
 /// Hashes a text as the one text block that it stands for, anything else as it is.
-fn hash_text_or_blocks(
-    scanner: &mut Scanner<'_>,
-    hasher: &mut XxHash3_128,
-) -> Result<(), ScanError> {
-    if scanner.kind()? != Kind::String {
-        return hash_value(scanner, hasher);
+fn hash_text_or_blocks(value: &[u8], hasher: &mut XxHash3_128) -> Result<(), ScanError> {
+    // What begins with a quote is a string to its end, as it has been read before.
+    if value.first() != Some(&b'"') {
+        return hash_value(&mut Scanner::new(value), hasher);
     }
     hasher.write(br#"[{"type":"text","text":"#);
-    hasher.write(scanner.string()?.raw());
+    hasher.write(value);
     hasher.write(b",},]");
     Ok(())
 }
