@@ -9,7 +9,7 @@ use crate::id::{AccountId, GroupId};
 use crate::model::{ModelMapping, ModelPattern};
 use crate::money::Money;
 use crate::payload::PayloadRule;
-use crate::protocol::{Protocol, Service};
+use crate::protocol::Service;
 use crate::proxy::Proxy;
 use crate::quota::StopAt;
 
@@ -22,17 +22,36 @@ pub enum AccountKind {
     ClaudeOauth,
     /// An API key of Anthropic or of any host that speaks Anthropic Messages.
     ClaudeApi,
+    /// A ChatGPT subscription, signed in to by OAuth: the upstream of Codex.
+    OpenaiOauth,
+    /// An API key of OpenAI or of any host that speaks OpenAI Chat or Responses.
+    OpenaiApi,
+    /// A Google account, signed in to by OAuth: Code Assist, the upstream of Gemini CLI.
+    GeminiOauth,
+    /// An API key of Google's Gemini API.
+    GeminiApi,
 }
 
 impl AccountKind {
     /// Every kind, in the order of help texts.
-    pub const ALL: [Self; 2] = [Self::ClaudeOauth, Self::ClaudeApi];
+    pub const ALL: [Self; 6] = [
+        Self::ClaudeOauth,
+        Self::ClaudeApi,
+        Self::OpenaiOauth,
+        Self::OpenaiApi,
+        Self::GeminiOauth,
+        Self::GeminiApi,
+    ];
 
     /// The word used in the database, the command line and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClaudeOauth => "claude-oauth",
             Self::ClaudeApi => "claude-api",
+            Self::OpenaiOauth => "openai-oauth",
+            Self::OpenaiApi => "openai-api",
+            Self::GeminiOauth => "gemini-oauth",
+            Self::GeminiApi => "gemini-api",
         }
     }
 
@@ -45,20 +64,29 @@ impl AccountKind {
     pub const fn service(self) -> Service {
         match self {
             Self::ClaudeOauth | Self::ClaudeApi => Service::Claude,
-        }
-    }
-
-    /// What the upstream speaks.
-    pub const fn protocol(self) -> Protocol {
-        match self {
-            Self::ClaudeOauth | Self::ClaudeApi => Protocol::Messages,
+            Self::OpenaiOauth | Self::OpenaiApi => Service::Openai,
+            Self::GeminiOauth | Self::GeminiApi => Service::Gemini,
         }
     }
 
     /// Whether it is signed in to, rather than given a key.
     pub const fn is_oauth(self) -> bool {
-        matches!(self, Self::ClaudeOauth)
+        matches!(self, Self::ClaudeOauth | Self::OpenaiOauth | Self::GeminiOauth)
     }
+}
+
+/// Which of OpenAI's two protocols an `openai-api` account is spoken to in. Other kinds speak one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaks {
+    /// Either, as the client does. Clients of other families are translated to Responses at OpenAI's
+    /// own host, and to Chat at any other, as every compatible host has that.
+    #[default]
+    Both,
+    /// Chat alone: Responses is translated.
+    Chat,
+    /// Responses alone: Chat is translated.
+    Responses,
 }
 
 /// Who may be served by an account.
@@ -147,6 +175,11 @@ pub struct Account {
     pub base_url: String,
     /// How the key is sent.
     pub key_header: KeyHeader,
+    /// Which protocol it is spoken to in, where its host has two.
+    pub speaks: Speaks,
+    /// The Google Cloud project that calls of a `gemini-oauth` account are for; `None` is the one
+    /// that the provider names at the sign-in.
+    pub project: Option<String>,
     /// The operator's switch. The machine never writes it.
     pub enabled: bool,
     /// Lower goes first.
@@ -218,6 +251,8 @@ pub(crate) mod tests {
             kind: AccountKind::ClaudeApi,
             base_url: "http://127.0.0.1:1".into(),
             key_header: KeyHeader::Auto,
+            speaks: Speaks::Both,
+            project: None,
             enabled: true,
             priority: 50,
             weight: 1,

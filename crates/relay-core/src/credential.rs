@@ -29,6 +29,9 @@ pub struct Tokens {
     pub expires_at: Option<Timestamp>,
     /// When the provider gave them; with `expires_at`, how long they live.
     pub obtained_at: Timestamp,
+    /// The secret of the application that they were given to, where the provider wants it with each
+    /// refresh and the account has one of its own.
+    pub client_secret: Option<Secret>,
 }
 
 /// Why an account has to be signed in again.
@@ -82,4 +85,9 @@ pub struct Identity {
     pub plan: String,
     /// The tier of its limits, such as `default_claude_max_20x`; empty if not told.
     pub tier: String,
+    /// The provider's own id of the account, where requests have to name it (`chatgpt-account-id`);
+    /// empty if they do not.
+    pub account: String,
+    /// The Google Cloud project that the provider names for the sign-in; empty if it names none.
+    pub project: String,
 }

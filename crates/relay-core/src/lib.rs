@@ -6,6 +6,7 @@
 pub mod account;
 pub mod clock;
 pub mod credential;
+pub mod endpoint;
 pub mod event;
 pub mod health;
 pub mod id;

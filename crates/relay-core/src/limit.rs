@@ -145,23 +145,21 @@ pub fn admit(key: &Key, first_used: Option<Timestamp>, now: Timestamp) -> Result
     }
 }
 
-/// Whether a key's rules let a call from `address` by `client` (empty if it is not known) use
-/// `service`: what goes by the head of a request alone.
-pub fn allow(
-    rules: &KeyRules,
-    (address, client): (IpAddr, &str),
-    service: Service,
-) -> Result<(), Refusal> {
+/// Whether a key's rules let calls come from `address` by `client` (empty if it is not known): what
+/// goes by the head of a request alone.
+pub fn allow_from(rules: &KeyRules, (address, client): (IpAddr, &str)) -> Result<(), Refusal> {
     if !rules.allows_address(address) {
         return Err(Refusal::Address(address));
     }
     if !rules.allows_client(client) {
         return Err(Refusal::Client { allowed: rules.clients.clone() });
     }
-    if !rules.allows_service(service) {
-        return Err(Refusal::Service(service));
-    }
     Ok(())
+}
+
+/// Whether a key's rules let it use a service.
+pub fn allow_service(rules: &KeyRules, service: Service) -> Result<(), Refusal> {
+    if rules.allows_service(service) { Ok(()) } else { Err(Refusal::Service(service)) }
 }
 
 /// Whether a key's rules let it use a model, once aliases are resolved.

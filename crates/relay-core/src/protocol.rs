@@ -50,8 +50,54 @@ impl Service {
         }
     }
 
+    /// Whose model this is, by its name; `None` if that does not tell.
+    pub fn of_model(model: &str) -> Option<Self> {
+        let model = model.to_ascii_lowercase();
+        let name = model.rsplit('/').next().unwrap_or(&model);
+        let begins = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
+        if begins(&["claude"]) {
+            Some(Self::Claude)
+        } else if begins(&["gemini"]) {
+            Some(Self::Gemini)
+        } else if begins(&[
+            "gpt-",
+            "chatgpt-",
+            "codex-",
+            "o1",
+            "o3",
+            "o4",
+            "dall-e",
+            "text-embedding-",
+        ]) {
+            Some(Self::Openai)
+        } else {
+            None
+        }
+    }
+
     /// The service of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Claude, Self::Openai, Self::Gemini].into_iter().find(|it| it.as_str() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_models_name_tells_whose_it_is() {
+        for (model, service) in [
+            ("claude-opus-4-8", Some(Service::Claude)),
+            ("anthropic/Claude-3", Some(Service::Claude)),
+            ("models/gemini-3-pro", Some(Service::Gemini)),
+            ("gpt-6.1-codex", Some(Service::Openai)),
+            ("o3-mini", Some(Service::Openai)),
+            ("deepseek-chat", None),
+            ("my-claude", None),
+            ("", None),
+        ] {
+            assert_eq!(Service::of_model(model), service, "{model}");
+        }
     }
 }

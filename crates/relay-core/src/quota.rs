@@ -1,6 +1,7 @@
 //! Quota windows of subscriptions: how much of each is used, and when it begins anew.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -25,32 +26,131 @@ pub enum WindowKind {
     SevenDay,
     /// Seven days, for one family of models.
     SevenDayModels(ModelFamily),
+    /// So many minutes, for all models, where it is neither five hours nor seven days:
+    /// [`WindowKind::lasting`] makes the right one.
+    Minutes(u32),
+    /// So many minutes, for one family of models or those whose names begin with it: a provider
+    /// that counts each model apart. [`WindowKind::of_models`] makes the right one.
+    ///
+    /// Of several models of a family, the one that is used most is told.
+    Models {
+        /// Whose calls count.
+        family: ModelFamily,
+        /// How long it lasts.
+        minutes: u32,
+    },
 }
 
+/// Windows up to this long go by the operator's mark for 5-hour windows, longer ones by that for
+/// 7-day windows.
+const SHORT_MAX: Duration = Duration::from_hours(12);
+
+const FIVE_HOURS: u32 = 5 * 60;
+const SEVEN_DAYS: u32 = 7 * 24 * 60;
+
 impl WindowKind {
+    /// The window for all models that a provider says lasts so long; `None` if that is no time.
+    /// Providers round: 299 minutes are five hours.
+    pub const fn lasting(minutes: u32) -> Option<Self> {
+        match minutes {
+            0 => None,
+            _ if is_about(minutes, FIVE_HOURS) => Some(Self::FiveHour),
+            _ if is_about(minutes, SEVEN_DAYS) => Some(Self::SevenDay),
+            _ => Some(Self::Minutes(minutes)),
+        }
+    }
+
+    /// The window for a family of models that lasts so long.
+    pub const fn of_models(family: ModelFamily, minutes: u32) -> Self {
+        if is_about(minutes, SEVEN_DAYS) {
+            Self::SevenDayModels(family)
+        } else {
+            Self::Models { family, minutes }
+        }
+    }
+
+    /// The family of models that it is for, if it is not for all.
+    pub const fn family(&self) -> Option<&ModelFamily> {
+        match self {
+            Self::SevenDayModels(family) | Self::Models { family, .. } => Some(family),
+            Self::FiveHour | Self::SevenDay | Self::Minutes(_) => None,
+        }
+    }
+
     /// Whether calls for `family` count in it.
     pub fn covers(&self, family: &ModelFamily) -> bool {
         match self {
-            Self::FiveHour | Self::SevenDay => true,
+            Self::FiveHour | Self::SevenDay | Self::Minutes(_) => true,
             Self::SevenDayModels(models) => models == family,
+            Self::Models { family: models, .. } => models.covers(family),
         }
     }
 
     /// How long it lasts.
     pub const fn length(&self) -> Duration {
+        Duration::from_secs(self.minutes() as u64 * 60)
+    }
+
+    /// Whether the operator's mark for 5-hour windows is meant for it.
+    pub fn is_short(&self) -> bool {
+        self.length() <= SHORT_MAX
+    }
+
+    const fn minutes(&self) -> u32 {
         match self {
-            Self::FiveHour => Duration::from_hours(5),
-            Self::SevenDay | Self::SevenDayModels(_) => Duration::from_hours(7 * 24),
+            Self::FiveHour => FIVE_HOURS,
+            Self::SevenDay | Self::SevenDayModels(_) => SEVEN_DAYS,
+            Self::Minutes(minutes) | Self::Models { minutes, .. } => *minutes,
         }
     }
 }
 
+/// Whether a stated length is this one, within a hundredth.
+const fn is_about(minutes: u32, length: u32) -> bool {
+    minutes.abs_diff(length) <= length / 100
+}
+
+/// As people read it: `5h`, `7d opus`, `30d`, `1d gemini-2.5`.
 impl fmt::Display for WindowKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::FiveHour => f.write_str("5h"),
-            Self::SevenDay => f.write_str("7d"),
-            Self::SevenDayModels(family) => write!(f, "7d {family}"),
+        match self.minutes() {
+            minutes if minutes % (24 * 60) == 0 => write!(f, "{}d", minutes / (24 * 60))?,
+            minutes if minutes % 60 == 0 => write!(f, "{}h", minutes / 60)?,
+            minutes => write!(f, "{minutes}m")?,
+        }
+        match self.family() {
+            Some(family) => write!(f, " {family}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A text that is not a window's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a quota window")]
+pub struct NotAWindow;
+
+/// Reads what [`fmt::Display`] writes.
+impl FromStr for WindowKind {
+    type Err = NotAWindow;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (length, family) = match text.split_once(' ') {
+            Some((length, family)) => (length, Some(ModelFamily::named(family))),
+            None => (text, None),
+        };
+        let unit = length.char_indices().next_back().ok_or(NotAWindow)?;
+        let number: u32 = length[..unit.0].parse().map_err(|_| NotAWindow)?;
+        let minutes = match unit.1 {
+            'd' => number.checked_mul(24 * 60),
+            'h' => number.checked_mul(60),
+            'm' => Some(number),
+            _ => None,
+        };
+        let minutes = minutes.ok_or(NotAWindow)?;
+        match family {
+            Some(family) => Ok(Self::of_models(family, minutes)),
+            None => Self::lasting(minutes).ok_or(NotAWindow),
         }
     }
 }
@@ -86,9 +186,9 @@ pub struct Quota {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StopAt {
-    /// Of the 5-hour window.
+    /// Of the 5-hour window, and of others of up to 12 hours.
     pub five_hour: Option<u8>,
-    /// Of the 7-day windows.
+    /// Of the 7-day windows, and of others that last longer.
     pub seven_day: Option<u8>,
 }
 
@@ -166,104 +266,9 @@ impl Quota {
 }
 
 fn is_past(stop: StopAt, kind: &WindowKind, window: &Window) -> bool {
-    let percent = match kind {
-        WindowKind::FiveHour => stop.five_hour,
-        WindowKind::SevenDay | WindowKind::SevenDayModels(_) => stop.seven_day,
-    };
+    let percent = if kind.is_short() { stop.five_hour } else { stop.seven_day };
     percent.is_some_and(|percent| window.used_permille >= u16::from(percent) * 10)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Timestamp = Timestamp::from_seconds(1_000);
-
-    fn window(used_permille: u16, resets_at: i64) -> Window {
-        let resets_at = Some(Timestamp::from_seconds(resets_at));
-        Window { used_permille, resets_at, seen_at: NOW }
-    }
-
-    fn family(model: &str) -> ModelFamily {
-        ModelFamily::of(model)
-    }
-
-    #[test]
-    fn headroom_is_of_the_fullest_window_that_counts_the_model() {
-        let (opus, sonnet) = (family("claude-opus-4-8"), family("claude-sonnet-4-6"));
-        let mut quota = Quota::default();
-        assert_eq!(quota.headroom(&opus, NOW), 1_000);
-        quota.note(WindowKind::FiveHour, window(400, 2_000));
-        quota.note(WindowKind::SevenDayModels(opus.clone()), window(990, 9_000));
-        assert_eq!(quota.headroom(&opus, NOW), 10);
-        assert_eq!(quota.headroom(&sonnet, NOW), 600);
-        assert_eq!(quota.headroom(&sonnet, Timestamp::from_seconds(2_000)), 1_000);
-    }
-
-    #[test]
-    fn a_mark_stops_its_window_until_the_reset_and_no_longer() {
-        let opus = family("claude-opus-4-8");
-        let mut quota = Quota::default();
-        quota.note(WindowKind::FiveHour, window(900, 2_000));
-        quota.note(WindowKind::SevenDay, window(500, 9_000));
-        let stop = StopAt { five_hour: Some(90), seven_day: Some(90) };
-        let stopped = quota.stopped(stop, &opus, NOW).expect("a stop");
-        assert_eq!(stopped.window, WindowKind::FiveHour);
-        assert_eq!(stopped.until, Timestamp::from_seconds(2_000));
-        assert_eq!(quota.stopped(stop, &opus, Timestamp::from_seconds(2_000)), None);
-        assert_eq!(quota.stopped(StopAt { five_hour: Some(91), ..stop }, &opus, NOW), None);
-        assert_eq!(quota.stopped(StopAt::default(), &opus, NOW), None);
-    }
-
-    #[test]
-    fn a_window_lasts_no_longer_than_its_kind_whatever_was_said() {
-        let opus = family("claude-opus-4-8");
-        let stop = StopAt { five_hour: Some(90), seven_day: None };
-        let mut quota = Quota::default();
-        quota.note(WindowKind::FiveHour, window(1_000, 999_999_999));
-        let latest = NOW.plus(Duration::from_mins(5 * 60 + 15));
-        let stopped = quota.stopped(stop, &opus, NOW).map(|stopped| stopped.until);
-        assert_eq!(stopped, Some(latest));
-        assert_eq!(quota.headroom(&opus, latest), 1_000);
-        quota.note(WindowKind::FiveHour, Window { resets_at: None, ..window(1_000, 0) });
-        assert_eq!(quota.stopped(stop, &opus, NOW), None);
-        assert_eq!(quota.headroom(&opus, NOW), 0);
-        assert_eq!(quota.headroom(&opus, NOW.plus(Duration::from_hours(5))), 1_000);
-    }
-
-    #[test]
-    fn it_is_written_and_read_with_the_windows_of_families() {
-        let mut quota = Quota::default();
-        quota.note(WindowKind::FiveHour, window(1, 2_000));
-        quota.note(WindowKind::SevenDayModels(family("claude-opus-5")), window(2, 3_000));
-        let json = serde_json::to_string(&quota).expect("JSON");
-        assert_eq!(serde_json::from_str::<Quota>(&json).expect("a quota"), quota);
-        assert_eq!(serde_json::from_str::<Quota>("{}").expect("a quota"), Quota::default());
-    }
-
-    #[test]
-    fn made_up_windows_do_not_pile_up() {
-        let mut quota = Quota::default();
-        for seen in 0..40_u8 {
-            let kind = WindowKind::SevenDayModels(family(&"x".repeat(usize::from(seen) + 3)));
-            let seen_at = NOW.plus(Duration::from_secs(u64::from(seen)));
-            quota.note(kind, Window { seen_at, ..window(1, 9_000) });
-        }
-        quota.note(
-            WindowKind::FiveHour,
-            Window { seen_at: NOW.plus(Duration::from_hours(1)), ..window(1, 9_000) },
-        );
-        assert_eq!(quota.windows(NOW).count(), WINDOWS_MAX);
-        assert!(quota.windows(NOW).any(|(kind, _)| *kind == WindowKind::FiveHour));
-    }
-
-    #[test]
-    fn an_older_word_does_not_replace_a_newer_one() {
-        let opus = family("claude-opus-4-8");
-        let mut quota = Quota::default();
-        quota.note(WindowKind::FiveHour, window(700, 2_000));
-        let older = Window { seen_at: Timestamp::from_seconds(900), ..window(100, 2_000) };
-        quota.note(WindowKind::FiveHour, older);
-        assert_eq!(quota.headroom(&opus, NOW), 300);
-    }
-}
+mod tests;

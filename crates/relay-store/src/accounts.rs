@@ -7,6 +7,7 @@ mod sealed;
 
 use relay_core::account::{
     Account, AccountKind, ClientRule, Deadlines, ExtraHeader, KeyHeader, OauthSettings, Sharing,
+    Speaks,
 };
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, Identity, SignedOut};
@@ -64,6 +65,10 @@ pub struct NewAccount {
     pub base_url: String,
     /// How the key is sent.
     pub key_header: KeyHeader,
+    /// Which protocol it is spoken to in, where its host has two.
+    pub speaks: Speaks,
+    /// The Google Cloud project that its calls are for.
+    pub project: Option<String>,
     /// Whether it may serve at once.
     pub enabled: bool,
     /// Lower goes first.
@@ -123,6 +128,8 @@ impl NewAccount {
             kind,
             base_url: base_url.to_owned(),
             key_header: KeyHeader::Auto,
+            speaks: Speaks::Both,
+            project: None,
             enabled: true,
             priority: 50,
             weight: 1,
@@ -277,10 +284,11 @@ async fn insert(
              name, note, kind, base_url, key_header, enabled, priority, weight, concurrency_max,
              sharing, models, model_map, first_byte_millis, unary_millis, idle_millis, clients,
              oauth, stop_at, daily_cost_nanos, ends_at, identity, secret_tail, created_at,
-             updated_at, sealed_secret, sealed_headers, sealed_proxy, credential_version, payload
+             updated_at, sealed_secret, sealed_headers, sealed_proxy, credential_version, payload,
+             speaks, project
          ) values (
              $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-             $19, $20, $21, $22, $23, $23, $24, $24, $24, $25, $26
+             $19, $20, $21, $22, $23, $23, $24, $24, $24, $25, $26, $27, $28
          ) returning id",
     )
     .bind(&new.name)
@@ -309,6 +317,8 @@ async fn insert(
     .bind([].as_slice())
     .bind(credential::FIRST_VERSION)
     .bind(json(&new.payload))
+    .bind(word(new.speaks))
+    .bind(new.project.as_deref().unwrap_or_default())
     .fetch_one(connection)
     .await
     .map_err(|error| taken(error, &new.name))?;

@@ -17,6 +17,8 @@ pub(crate) struct Written<T> {
     refresh_token: Option<T>,
     expires_at: Option<Timestamp>,
     obtained_at: Timestamp,
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    client_secret: Option<T>,
 }
 
 impl<'t> From<&'t Tokens> for Written<&'t str> {
@@ -26,6 +28,7 @@ impl<'t> From<&'t Tokens> for Written<&'t str> {
             refresh_token: tokens.refresh.as_ref().map(Secret::expose),
             expires_at: tokens.expires_at,
             obtained_at: tokens.obtained_at,
+            client_secret: tokens.client_secret.as_ref().map(Secret::expose),
         }
     }
 }
@@ -37,14 +40,16 @@ impl From<Written<String>> for Tokens {
             refresh: written.refresh_token.map(Secret::new),
             expires_at: written.expires_at,
             obtained_at: written.obtained_at,
+            client_secret: written.client_secret.map(Secret::new),
         }
     }
 }
 
 /// A value that holds at most one pair of tokens, as JSON that is wiped from memory.
 pub(crate) fn secret_json<T: Serialize>(value: &T, tokens: Option<&Tokens>) -> Zeroizing<Vec<u8>> {
+    let length = |secret: &Option<Secret>| secret.as_ref().map_or(0, |it| it.expose().len());
     let token_bytes = tokens.map_or(0, |tokens| {
-        tokens.access.expose().len() + tokens.refresh.as_ref().map_or(0, |it| it.expose().len())
+        tokens.access.expose().len() + length(&tokens.refresh) + length(&tokens.client_secret)
     });
     // Reserved at once, also for tokens of which each character needs a backslash: a buffer that
     // grows leaves copies of a secret behind.
@@ -65,8 +70,9 @@ mod tests {
             refresh: Some(Secret::new("next\n")),
             expires_at: Some(at(28_800_000)),
             obtained_at: at(7),
+            client_secret: Some(Secret::new("an application's")),
         };
-        let setup = Tokens { refresh: None, expires_at: None, ..pair.clone() };
+        let setup = Tokens { refresh: None, expires_at: None, client_secret: None, ..pair.clone() };
         for tokens in [pair, setup] {
             let text = secret_json(&Written::from(&tokens), Some(&tokens));
             let read: Written<String> = serde_json::from_slice(&text).unwrap();
@@ -81,6 +87,7 @@ mod tests {
             refresh: Some(Secret::new("r")),
             expires_at: Some(Timestamp::from_millis(2)),
             obtained_at: Timestamp::from_millis(1),
+            client_secret: None,
         };
         let text = secret_json(&Written::from(&tokens), Some(&tokens));
         let form = br#"{"access_token":"a","refresh_token":"r","expires_at":2,"obtained_at":1}"#;

@@ -1,6 +1,7 @@
 //! A scripted answer of the fake provider: what it says, how it is broken, how its bytes come.
 
 mod limits;
+mod native;
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::anthropic;
+use crate::format::StreamError;
 
 /// A point within an answer, counted from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub enum Moment {
     Head,
     /// After so many events; 0 is after the head.
     Events(usize),
-    /// After so many events with content (`content_block_delta`).
+    /// After so many events with content (`content_block_delta` and its like).
     Deltas(usize),
     /// After so many bytes of the body, as they are on the wire before chunked framing.
     Bytes(usize),
@@ -94,6 +96,8 @@ pub struct Answer {
 pub(crate) enum Content {
     /// What a healthy provider would answer to this request.
     Well,
+    /// The error of the status in the shape of whoever was asked.
+    Native { message: String, evidence: Option<u64> },
     /// These bytes, as the body of a unary answer.
     Fixed(Bytes),
     /// These bytes, each a frame of a stream.
@@ -111,7 +115,7 @@ pub(crate) struct Quirks {
     pub(crate) gzip: bool,
     pub(crate) huge_event: Option<usize>,
     pub(crate) garbled: Option<(usize, Garble)>,
-    pub(crate) error_event: Option<(Moment, Bytes)>,
+    pub(crate) error_event: Option<(Moment, StreamError)>,
 }
 
 /// How the bytes come.
@@ -273,11 +277,12 @@ impl Answer {
         self
     }
 
-    /// Ends the stream with an error event, in place of what would come after that moment.
+    /// Ends the stream with an error event, in place of what would come after that moment. It is
+    /// written as the protocol that was asked for writes errors into its streams.
     #[must_use]
     pub fn error_event(mut self, after: Moment, kind: &str, message: &str) -> Self {
-        let error = anthropic::error_body(kind, message);
-        self.quirks.error_event = Some((after, format!("event: error\ndata: {error}\n\n").into()));
+        let (kind, message) = (kind.to_owned(), message.to_owned());
+        self.quirks.error_event = Some((after, StreamError::Stated { kind, message }));
         self
     }
 

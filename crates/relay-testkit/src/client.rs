@@ -1,5 +1,7 @@
 //! A client whose every move on the wire is the test's own: one connection for each call.
 
+mod websocket;
+
 use std::io;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::tcp::OwnedWriteHalf;
+
+pub use websocket::{Heard, WebSocket};
 
 use crate::http1::{BodyEnd, Inbound, write_header};
 use crate::sse::{SseEvent, answer_text, parse_sse, stated_usage};
@@ -81,6 +85,19 @@ impl Client {
         self.header("x-api-key", key)
             .header("anthropic-version", "2023-06-01")
             .header("content-type", "application/json")
+    }
+
+    /// Sends what a client of OpenAI does, with `key` as a bearer.
+    #[must_use]
+    pub fn openai(self, key: &str) -> Self {
+        self.header("authorization", &format!("Bearer {key}"))
+            .header("content-type", "application/json")
+    }
+
+    /// Sends what a client of Google does, with `key` in `x-goog-api-key`.
+    #[must_use]
+    pub fn google(self, key: &str) -> Self {
+        self.header("x-goog-api-key", key).header("content-type", "application/json")
     }
 
     /// A whole POST.
@@ -322,12 +339,12 @@ impl Received {
         parse_sse(&self.body)
     }
 
-    /// The text of an Anthropic answer, streamed or not.
+    /// The text of an answer in any of the four protocols, streamed or not.
     pub fn text(&self) -> String {
         answer_text(&self.body)
     }
 
-    /// The usage that an Anthropic answer states, streamed or not.
+    /// The usage that an answer in any of the four protocols states, streamed or not.
     pub fn usage(&self) -> TokenUsage {
         stated_usage(&self.body)
     }

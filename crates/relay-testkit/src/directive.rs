@@ -15,6 +15,10 @@ pub(crate) enum Directive {
     Tool { name: String, input: Value },
     /// `[[think]]`: think first, if the request allows it.
     Think,
+    /// `[[refuse TEXT]]`: decline with this text.
+    Refuse(String),
+    /// `[[cached N]]`: so many tokens of the input came from the cache.
+    Cached(u64),
     /// `[[stop max]]`: end for `max_tokens`.
     StopAtMaximum,
     /// `[[searches N]]`: bill so many searches on the web.
@@ -87,6 +91,8 @@ fn parse_one(text: &str) -> Option<Directive> {
         "say" => Some(Directive::Say(argument.to_owned())),
         "long" => argument.parse().ok().map(Directive::Long),
         "tool" => Some(Directive::Tool { name: argument.to_owned(), input: Value::Null }),
+        "refuse" => Some(Directive::Refuse(argument.to_owned())),
+        "cached" => argument.parse().ok().map(Directive::Cached),
         "think" => Some(Directive::Think),
         "stop" if argument == "max" => Some(Directive::StopAtMaximum),
         "searches" => argument.parse().ok().map(Directive::Searches),

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
-use self::canned::Canned;
+use self::canned::{Book, Canned, Speech};
 use self::failing::{Failing, Failures};
 use crate::answer::Answer;
 use crate::directive;
@@ -28,12 +28,12 @@ const DELTAS: usize = 20;
 
 /// A running fast provider; dropping it closes its port and every connection.
 ///
-/// A POST is answered with a unary message of about 1 KB, or with a stream if the body says
-/// `"stream":true`: 20 deltas at once, or what `[[paced COUNT MS]]` asks for. Nothing is checked.
+/// A POST is answered with a unary answer of about 1 KB, or with a stream if the body (for Google
+/// the path) asks for one, in the protocol of its path: 20 deltas at once, or what `[[paced COUNT MS]]` asks for. Nothing is checked.
 /// The text of a paced delta is `@` and the nanoseconds of the monotonic clock at its sending, in
 /// twenty digits, so that whoever reads it on the same machine knows how long it took.
 /// `GET /__served` tells the counts; `POST /__failing` with `KEY=STATUS`, `KEY=reset` or
-/// `KEY=well` tells how requests with that `x-api-key` are answered from then on.
+/// `KEY=well` tells how requests with that credential are answered from then on.
 #[derive(Debug)]
 pub struct FastProvider {
     port: u16,
@@ -43,7 +43,7 @@ pub struct FastProvider {
 
 #[derive(Debug)]
 struct State {
-    canned: Canned,
+    canned: Book,
     failures: Failures,
     served: AtomicU64,
     cancelled: AtomicU64,
@@ -57,7 +57,7 @@ impl FastProvider {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let port = listener.local_addr()?.port();
         let state = Arc::new(State {
-            canned: Canned::new(),
+            canned: Book::new(),
             failures: Failures::default(),
             served: AtomicU64::new(0),
             cancelled: AtomicU64::new(0),
@@ -128,10 +128,11 @@ async fn serve(mut socket: TcpStream, state: &State) -> io::Result<()> {
             }
             Some(Failing::Reset) => return Ok(()),
         }
-        let wanted = Wanted::read(&body);
+        let speech = Speech::of(&head.start, &body);
+        let wanted = Wanted::read(&head.start, speech, &body);
         drop((head, body));
         let in_flight = state.begin();
-        answer(wanted, &state.canned, &mut inbound, &mut writer).await?;
+        answer(wanted, state.canned.page(speech), &mut inbound, &mut writer).await?;
         in_flight.end();
     }
     Ok(())
@@ -162,8 +163,12 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn read(body: &[u8]) -> Self {
-        if !wants_stream(body) {
+    fn read(start: &str, speech: Speech, body: &[u8]) -> Self {
+        let streams = match speech {
+            Speech::Gemini | Speech::CodeAssist => start.contains(":streamGenerateContent"),
+            _ => wants_stream(body),
+        };
+        if !streams {
             return Self::Unary;
         }
         let pacing = directive::raw_argument(body, "paced");

@@ -29,26 +29,35 @@
 mod answer;
 mod anthropic;
 mod base64;
+mod bodies;
 mod client;
 mod closed_port;
 mod directive;
 mod fast;
+mod format;
+mod google;
 mod http1;
 mod message;
+mod oauth_others;
+mod openai;
 mod plan;
 mod process;
 mod provider;
 mod proxy;
+mod schema;
 mod sse;
 
 pub use answer::{Answer, Chunking, Fault, Framing, Garble, LineEnd, Moment};
-pub use client::{Client, Ending, Headers, Incoming, RawSocket, Received};
+pub use bodies::{CallBody, chat_body, code_assist_body, gemini_body, responses_body};
+pub use client::{Client, Ending, Headers, Heard, Incoming, RawSocket, Received, WebSocket};
 pub use closed_port::ClosedPort;
 pub use fast::FastProvider;
 pub use message::{MessagesBody, messages_body};
+pub use oauth_others::unsigned_jwt;
 pub use process::{Builder, Interactive, Output, RelayProcess, StartFailure};
 pub use provider::{
-    FakeProvider, IssuedTokens, RefreshGate, RefreshOutcome, RefreshSeen, SeenRequest, Served,
+    FakeProvider, IssuedTokens, Realm, RefreshGate, RefreshOutcome, RefreshSeen, SeenRequest,
+    Served,
 };
 pub use proxy::FakeProxy;
-pub use sse::{SseEvent, answer_text, parse_sse, stated_usage};
+pub use sse::{SseEvent, answer_text, parse_sse, stated_reasoning, stated_usage};

@@ -10,8 +10,9 @@ use relay_core::usage::TokenUsage;
 
 use crate::answer::{Answer, Chunking, Content, Fault, Framing, Garble, LineEnd, Moment, Quirks};
 use crate::anthropic::ask::Ask;
-use crate::anthropic::events::{self, Frame, FrameKind};
+use crate::anthropic::events::{Frame, FrameKind};
 use crate::anthropic::reply::Reply;
+use crate::format::Format;
 use crate::http1::write_header;
 
 /// What one request is answered with.
@@ -34,16 +35,21 @@ pub(crate) struct Plan {
     pub(crate) pace: Duration,
     /// What the answer states when it is delivered to its end.
     pub(crate) usage: TokenUsage,
+    /// What of the output was thinking.
+    pub(crate) reasoning: u64,
     /// Whether the body, if all of it arrives, is a whole answer.
     pub(crate) ends_well: bool,
 }
 
 impl Plan {
-    /// Works out `answer` to the request; `ask` is what could be read of a Messages request.
+    /// Works out `answer` to the request; `ask` is what could be read of it.
     pub(crate) fn new(answer: &Answer, ask: Option<&Ask>, serial: u64) -> Self {
-        let (usage, mut frames, stream) = content(answer, ask, serial);
+        let reply = ask.map(|ask| Reply::to(ask, serial, answer.quirks.huge_event));
+        let replied = reply.as_ref().zip(ask);
+        let Said { usage, reasoning, mut frames, stream } = content(answer, replied);
         if stream {
-            apply_quirks(&mut frames, &answer.quirks);
+            let error = error_frame(&frames, &answer.quirks, replied);
+            apply_quirks(&mut frames, &answer.quirks, error);
         }
         let ends_well = !stream || frames.iter().any(|frame| frame.kind == FrameKind::Terminal);
         if answer.quirks.gzip {
@@ -73,6 +79,7 @@ impl Plan {
             head_pause: answer.manner.head_pause,
             pace: answer.manner.pace,
             usage,
+            reasoning,
             ends_well,
         }
     }
@@ -86,35 +93,62 @@ impl Plan {
     }
 }
 
-/// What is said, as frames; the last value tells a stream from a unary body.
-fn content(answer: &Answer, ask: Option<&Ask>, serial: u64) -> (TokenUsage, Vec<Frame>, bool) {
+/// What is said.
+struct Said {
+    usage: TokenUsage,
+    reasoning: u64,
+    frames: Vec<Frame>,
+    /// Whether it is a stream, and not the body of a unary answer.
+    stream: bool,
+}
+
+fn content(answer: &Answer, replied: Option<(&Reply, &Ask)>) -> Said {
     let unary = |bytes: &Bytes| vec![Frame { bytes: bytes.clone(), kind: FrameKind::Comment }];
-    match (&answer.content, ask) {
-        (Content::Well, Some(ask)) => {
-            let reply = Reply::to(ask, serial, answer.quirks.huge_event);
+    let stated = |bytes: &[u8], frames, stream| {
+        let usage = crate::sse::stated_usage(bytes);
+        Said { usage, reasoning: crate::sse::stated_reasoning(bytes), frames, stream }
+    };
+    match (&answer.content, replied) {
+        (Content::Well, Some((reply, ask))) => {
             let frames = if ask.stream {
-                events::frames(&reply)
+                Format::frames(reply, ask)
             } else {
-                unary(&reply.body().to_string().into())
+                unary(&Format::body(reply, ask).to_string().into())
             };
-            (reply.usage, frames, ask.stream)
+            let (usage, reasoning) = (reply.usage, reply.reasoning);
+            Said { usage, reasoning, frames, stream: ask.stream }
         }
-        (Content::Well, None) => (TokenUsage::default(), unary(&Bytes::new()), false),
-        (Content::Fixed(bytes) | Content::Socket(bytes), _) => {
-            (crate::sse::stated_usage(bytes), unary(bytes), false)
-        }
+        (Content::Well | Content::Native { .. }, _) => stated(b"", unary(&Bytes::new()), false),
+        (Content::Fixed(bytes) | Content::Socket(bytes), _) => stated(bytes, unary(bytes), false),
         (Content::Stream(chunks), _) => {
-            let stated = crate::sse::stated_usage(&chunks.concat());
-            (stated, chunks.iter().map(raw_frame).collect(), true)
+            stated(&chunks.concat(), chunks.iter().map(raw_frame).collect(), true)
         }
     }
 }
 
+/// What a raw frame that ends an answer holds.
+const TERMINALS: [&str; 5] = [
+    "event: message_stop",
+    "data: [DONE]",
+    "event: response.completed",
+    "event: response.incomplete",
+    "\"finishReason\":",
+];
+/// What a raw frame with content holds.
+const DELTAS: [&str; 5] = [
+    "event: content_block_delta",
+    "event: response.output_text.delta",
+    "\"delta\":{\"content\":",
+    "\"delta\":{\"tool_calls\":",
+    "\"candidates\":",
+];
+
 fn raw_frame(bytes: &Bytes) -> Frame {
     let has = |text: &str| memchr::memmem::find(bytes, text.as_bytes()).is_some();
-    let kind = if has("event: message_stop") {
+    let any = |texts: &[&str]| texts.iter().any(|text| has(text));
+    let kind = if any(&TERMINALS) {
         FrameKind::Terminal
-    } else if has("event: content_block_delta") {
+    } else if any(&DELTAS) {
         FrameKind::Delta
     } else {
         FrameKind::Event
@@ -122,14 +156,27 @@ fn raw_frame(bytes: &Bytes) -> Frame {
     Frame { bytes: bytes.clone(), kind }
 }
 
-fn apply_quirks(frames: &mut Vec<Frame>, quirks: &Quirks) {
+/// The error that the stream is to end with, and how many frames come before it.
+fn error_frame(
+    frames: &[Frame],
+    quirks: &Quirks,
+    replied: Option<(&Reply, &Ask)>,
+) -> Option<(usize, Frame)> {
+    let (moment, error) = quirks.error_event.as_ref()?;
+    let kept = frames_before(frames, *moment);
+    let nothing = Ask::default();
+    let bare = Reply::to(&nothing, 0, None);
+    let replied = replied.unwrap_or((&bare, &nothing));
+    Some((kept, error.frame(replied, kept)))
+}
+
+fn apply_quirks(frames: &mut Vec<Frame>, quirks: &Quirks, error: Option<(usize, Frame)>) {
     if let Some((event, how)) = quirks.garbled {
         garble(frames, event, how);
     }
-    if let Some((moment, error)) = &quirks.error_event {
-        let kept = frames_before(frames, *moment);
+    if let Some((kept, error)) = error {
         frames.truncate(kept);
-        frames.push(Frame { bytes: error.clone(), kind: FrameKind::Event });
+        frames.push(error);
     }
     if quirks.strangers {
         let last = frames.len().saturating_sub(1);

@@ -1,5 +1,5 @@
-//! A provider that speaks Anthropic Messages on a loopback port: well by default, and as badly
-//! as a test asks of it.
+//! A provider that speaks the protocols of Anthropic, OpenAI and Google on a loopback port: well
+//! by default, and as badly as a test asks of it. The path says which of them is spoken.
 
 mod connection;
 pub(crate) mod decide;
@@ -11,7 +11,7 @@ mod time;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::answer::Answer;
 use issuer::{Book, Issuer};
-pub use issuer::{IssuedTokens, RefreshGate, RefreshOutcome, RefreshSeen};
+pub use issuer::{IssuedTokens, Realm, RefreshGate, RefreshOutcome, RefreshSeen};
 use log::{Counts, Log};
 pub use log::{SeenRequest, Served};
 use time::TimeSource;
@@ -44,6 +44,15 @@ struct State {
     serial: AtomicU64,
     issuer: Issuer,
     time: TimeSource,
+    onboarding: Onboarding,
+}
+
+/// How far accounts are with Code Assist.
+#[derive(Debug, Default)]
+struct Onboarding {
+    /// Whether accounts have no project before they are onboarded.
+    needed: AtomicBool,
+    asked: AtomicU64,
 }
 
 /// Answers that tests asked for; what no script answers is answered well.
@@ -81,7 +90,8 @@ impl FakeProvider {
         Ok(Self { port, state, accepting })
     }
 
-    /// `http://127.0.0.1:PORT`. Every path that ends like one of Anthropic's is answered.
+    /// `http://127.0.0.1:PORT`. Every path that ends like one of the providers' is answered;
+    /// `/responses` without `/v1` before it is ChatGPT's, as Codex calls it.
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
@@ -91,14 +101,14 @@ impl FakeProvider {
         self.port
     }
 
-    /// Answers the next Messages call that no earlier script takes with `answer`.
+    /// Answers the next call of any protocol that no earlier script takes with `answer`.
     pub fn answers_once(&self, answer: Answer) {
-        self.answers_once_when(SeenRequest::is_message, answer);
+        self.answers_once_when(SeenRequest::is_call, answer);
     }
 
-    /// Answers every Messages call with `answer`, from now on, after the answers asked for once.
+    /// Answers every call of any protocol with `answer`, from now on, after the answers asked for once.
     pub fn answers_always(&self, answer: Answer) {
-        self.answers_when(SeenRequest::is_message, answer);
+        self.answers_when(SeenRequest::is_call, answer);
     }
 
     /// Answers the next request of any path that `fits` with `answer`.
@@ -119,17 +129,17 @@ impl FakeProvider {
         self.state.scripts.lock().always.insert(0, Script { fits: Box::new(fits), answer });
     }
 
-    /// Answers every Messages call with this credential with `answer`.
+    /// Answers every call with this credential with `answer`.
     pub fn answers_key(&self, api_key: &str, answer: Answer) {
         let api_key = api_key.to_owned();
-        let fits = move |seen: &SeenRequest| seen.is_message() && seen.api_key == api_key;
+        let fits = move |seen: &SeenRequest| seen.is_call() && seen.api_key == api_key;
         self.answers_when(fits, answer);
     }
 
-    /// Answers every Messages call for this model with `answer`.
+    /// Answers every call for this model with `answer`.
     pub fn answers_model(&self, model: &str, answer: Answer) {
         let model = model.to_owned();
-        let fits = move |seen: &SeenRequest| seen.is_message() && seen.model() == model;
+        let fits = move |seen: &SeenRequest| seen.is_call() && seen.model() == model;
         self.answers_when(fits, answer);
     }
 
@@ -142,6 +152,12 @@ impl FakeProvider {
     /// Forgets what it saw and served. Requests in flight stay so, and who is signed in.
     pub fn clear_log(&self) {
         self.state.clear_log();
+    }
+
+    /// From now on accounts have no Code Assist project before they are onboarded, which takes
+    /// two looks at the operation.
+    pub fn needs_onboarding(&self) {
+        self.state.onboarding.needed.store(true, Ordering::Relaxed);
     }
 
     /// What it was asked, in the order in which the requests were complete.

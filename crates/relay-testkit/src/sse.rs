@@ -47,29 +47,113 @@ pub fn parse_sse(stream: &[u8]) -> Vec<SseEvent> {
     events
 }
 
-/// The text of an Anthropic answer, streamed or not; thinking and tools left out.
+/// The text of an answer in any of the four protocols, streamed or not; thinking, refusals and
+/// tools left out.
 pub fn answer_text(body: &[u8]) -> String {
-    if let Ok(message) = serde_json::from_slice::<Value>(body) {
-        let blocks = message["content"].as_array().map_or(&[][..], Vec::as_slice);
-        return blocks.iter().filter_map(|block| block["text"].as_str()).collect();
-    }
-    let events = parse_sse(body);
-    let deltas = events.iter().map(SseEvent::json);
-    deltas.filter_map(|event| event["delta"]["text"].as_str().map(str::to_owned)).collect()
+    documents(body).iter().map(text_of).collect()
 }
 
-/// The usage that an Anthropic answer states, streamed or not: the last value of each field wins.
+/// The usage that an answer in any of the four protocols states, streamed or not: the last value
+/// of each field wins. Tokens are by the relay's kinds: none is in two of them.
 pub fn stated_usage(body: &[u8]) -> TokenUsage {
     let mut usage = TokenUsage::default();
-    if let Ok(message) = serde_json::from_slice::<Value>(body) {
-        take_usage(&message["usage"], &mut usage);
-        return usage;
-    }
-    for event in parse_sse(body).iter().map(SseEvent::json) {
-        take_usage(&event["message"]["usage"], &mut usage);
-        take_usage(&event["usage"], &mut usage);
+    for document in documents(body) {
+        take_usage(&document["message"]["usage"], &mut usage);
+        for holder in [&document, &document["response"]] {
+            if is_openai(&holder["usage"]) {
+                take_openai(&holder["usage"], &mut usage);
+            } else {
+                take_usage(&holder["usage"], &mut usage);
+            }
+            take_google(&holder["usageMetadata"], &mut usage);
+        }
     }
     usage
+}
+
+/// What of the output an answer states to have been thinking.
+pub fn stated_reasoning(body: &[u8]) -> u64 {
+    let mut reasoning = 0;
+    for document in documents(body) {
+        for holder in [&document, &document["response"]] {
+            for value in [
+                &holder["usage"]["completion_tokens_details"]["reasoning_tokens"],
+                &holder["usage"]["output_tokens_details"]["reasoning_tokens"],
+                &holder["usageMetadata"]["thoughtsTokenCount"],
+            ] {
+                reasoning = value.as_u64().unwrap_or(reasoning);
+            }
+        }
+    }
+    reasoning
+}
+
+/// A whole body as JSON, the elements of one that is an array, or the events of a stream.
+fn documents(body: &[u8]) -> Vec<Value> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Array(elements)) => elements,
+        Ok(document) => vec![document],
+        Err(_) => parse_sse(body).iter().map(SseEvent::json).collect(),
+    }
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text_of(document: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    if document["type"] == "response.output_text.delta" {
+        return text(&document["delta"]);
+    }
+    if let Some(delta) = document["delta"].as_object() {
+        return delta.get("text").map(text).unwrap_or_default();
+    }
+    let inner = if document["response"]["candidates"].is_array() {
+        &document["response"]
+    } else {
+        document
+    };
+    let messages = list(&document["content"]).iter().map(|block| text(&block["text"]));
+    let chat = list(&document["choices"]).iter().map(|choice| {
+        [&choice["text"], &choice["delta"]["content"], &choice["message"]["content"]]
+            .map(text)
+            .concat()
+    });
+    let items = list(&document["output"]).iter().filter(|item| item["type"] == "message");
+    let responses = items.flat_map(|item| list(&item["content"])).map(|part| text(&part["text"]));
+    let google = list(&inner["candidates"])
+        .iter()
+        .flat_map(|candidate| list(&candidate["content"]["parts"]))
+        .filter(|part| part["thought"] != true)
+        .map(|part| text(&part["text"]));
+    messages.chain(chat).chain(responses).chain(google).collect()
+}
+
+/// Whether usage is written as OpenAI does, where what came from the cache is part of the input.
+fn is_openai(stated: &Value) -> bool {
+    stated["prompt_tokens"].is_u64() || stated["total_tokens"].is_u64()
+}
+
+fn take_openai(stated: &Value, usage: &mut TokenUsage) {
+    let first = |names: [&str; 2]| names.into_iter().find_map(|name| stated[name].as_u64());
+    let mut details = ["prompt_tokens_details", "input_tokens_details"].into_iter();
+    let cached = details.find_map(|name| stated[name]["cached_tokens"].as_u64());
+    let input = first(["prompt_tokens", "input_tokens"]).unwrap_or_default();
+    usage.cache_read = cached.unwrap_or_default();
+    usage.input = input.saturating_sub(usage.cache_read);
+    usage.output = first(["completion_tokens", "output_tokens"]).unwrap_or_default();
+}
+
+fn take_google(stated: &Value, usage: &mut TokenUsage) {
+    if !stated.is_object() {
+        return;
+    }
+    let count = |name: &str| stated[name].as_u64().unwrap_or_default();
+    usage.cache_read = count("cachedContentTokenCount");
+    let input = count("promptTokenCount") + count("toolUsePromptTokenCount");
+    usage.input = input.saturating_sub(usage.cache_read);
+    usage.output = count("candidatesTokenCount") + count("thoughtsTokenCount");
 }
 
 fn take_usage(stated: &Value, usage: &mut TokenUsage) {

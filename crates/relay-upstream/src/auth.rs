@@ -2,6 +2,7 @@
 
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use relay_core::account::{Account, KeyHeader};
+use relay_core::credential::Identity;
 use relay_core::secret::Secret;
 
 use crate::oauth::OAUTH_BETA;
@@ -9,6 +10,8 @@ use crate::profile::{Auth, profile};
 
 const ANTHROPIC_BETA: HeaderName = HeaderName::from_static("anthropic-beta");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
+const CHATGPT_ACCOUNT: HeaderName = HeaderName::from_static("chatgpt-account-id");
 
 /// The account's secret has characters that no header can carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,20 +21,36 @@ pub struct UnsendableSecret;
 /// Puts the account's credential into the headers of a request.
 pub fn authenticate(
     headers: &mut HeaderMap,
-    account: &Account,
+    (account, identity): (&Account, Option<&Identity>),
     secret: &Secret,
 ) -> Result<(), UnsendableSecret> {
-    by(profile(account.kind).auth, headers, account.key_header, secret)
+    let named = identity.map_or("", |identity| &identity.account);
+    by(profile(account.kind).auth, headers, (account.key_header, named), secret)
 }
 
 fn by(
     auth: Auth,
     headers: &mut HeaderMap,
-    how: KeyHeader,
+    (how, named): (KeyHeader, &str),
     secret: &Secret,
 ) -> Result<(), UnsendableSecret> {
     match auth {
-        Auth::ApiKey => api_key(headers, how, secret),
+        Auth::AnthropicKey => api_key(headers, how, secret),
+        Auth::Bearer => api_key(headers, KeyHeader::Bearer, secret),
+        Auth::ChatGpt => {
+            if !named.is_empty() {
+                let mut named = HeaderValue::from_str(named).map_err(|_| UnsendableSecret)?;
+                named.set_sensitive(true);
+                headers.insert(CHATGPT_ACCOUNT, named);
+            }
+            api_key(headers, KeyHeader::Bearer, secret)
+        }
+        Auth::GoogleKey => {
+            let mut value = HeaderValue::from_str(secret.expose()).map_err(|_| UnsendableSecret)?;
+            value.set_sensitive(true);
+            headers.insert(X_GOOG_API_KEY, value);
+            Ok(())
+        }
         Auth::ClaudeOauth => {
             headers.remove(X_API_KEY);
             add_beta(headers, OAUTH_BETA);
@@ -104,10 +123,41 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(X_API_KEY, HeaderValue::from_static("other"));
         let access = concat!("sk-ant-", "oat01-example");
-        by(Auth::ClaudeOauth, &mut headers, KeyHeader::XApiKey, &access.into()).expect("a token");
+        by(Auth::ClaudeOauth, &mut headers, (KeyHeader::XApiKey, ""), &access.into())
+            .expect("a token");
         assert_eq!(headers[AUTHORIZATION], format!("Bearer {access}"));
         assert!(headers[AUTHORIZATION].is_sensitive() && !headers.contains_key(&X_API_KEY));
         assert_eq!(headers[ANTHROPIC_BETA], OAUTH_BETA);
+    }
+
+    fn proven(auth: Auth, named: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let how = (KeyHeader::XApiKey, named);
+        by(auth, &mut headers, how, &Secret::new("secret")).expect("a plain secret");
+        headers
+    }
+
+    #[test]
+    fn each_provider_is_shown_the_secret_where_it_looks_for_it() {
+        let google = proven(Auth::GoogleKey, "");
+        assert_eq!(google[&X_GOOG_API_KEY], "secret");
+        assert!(google.len() == 1 && google[&X_GOOG_API_KEY].is_sensitive());
+        let bearer = proven(Auth::Bearer, "account");
+        assert_eq!(bearer[AUTHORIZATION], "Bearer secret");
+        assert!(bearer.len() == 1 && bearer[AUTHORIZATION].is_sensitive());
+    }
+
+    #[test]
+    fn chatgpt_is_told_the_account_if_it_is_known() {
+        let known = proven(Auth::ChatGpt, "account");
+        assert_eq!(known[&CHATGPT_ACCOUNT], "account");
+        assert!(known[&CHATGPT_ACCOUNT].is_sensitive());
+        assert_eq!(known[AUTHORIZATION], "Bearer secret");
+        assert!(!proven(Auth::ChatGpt, "").contains_key(&CHATGPT_ACCOUNT));
+        let mut headers = HeaderMap::new();
+        let broken = (KeyHeader::Auto, "a\nb");
+        let outcome = by(Auth::ChatGpt, &mut headers, broken, &Secret::new("secret"));
+        assert_eq!(outcome, Err(UnsendableSecret));
     }
 
     fn betas(lines: &[&[u8]]) -> HeaderMap {

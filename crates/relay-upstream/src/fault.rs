@@ -1,14 +1,27 @@
 //! What a refusal of an upstream means: whose fault it is, and what it is evidence of.
 //!
-//! The table goes by status (of an error event: the one its type stands for) and the *fixed
+//! Each provider has a table, which goes by status (of an error event: the one its type stands
+//! for), by the provider's own words for its errors (type, code, reason) and by the *fixed
 //! beginning* of the message, never by a search in text that may echo the caller.
+
+mod anthropic;
+mod google;
+mod kinds;
+mod openai;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use http::HeaderMap;
 use relay_core::clock::Timestamp;
 use relay_core::health::{Evidence, RestCause, Scope};
+use relay_core::protocol::Service;
 
+pub use self::kinds::status_of_kind;
+use self::table::{Covers, Row, Status, Verdict};
 use crate::client::ConnectionFault;
 use crate::reset::{self, StatedReset};
+use crate::said::{Said, veiled};
 
 /// A failed attempt that the account or its host answers for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +34,8 @@ pub struct Fault {
     pub evidence: Evidence,
     /// Whether the upstream may have billed the attempt although nothing came of it.
     pub maybe_billed: bool,
-    /// What the upstream said, for the client if no other account can answer.
+    /// What the upstream said, for the client if no other account can answer, without the names
+    /// of the account in it.
     pub said: Option<String>,
 }
 
@@ -37,10 +51,14 @@ pub enum Blame {
 /// A refusal as the upstream stated it.
 #[derive(Debug, Clone, Copy)]
 pub struct Refused<'a> {
+    /// Whose accounts say so: each provider has a table of its own.
+    pub provider: Service,
     /// The status, or the one that an error event inside a 200 stands for.
     pub status: u16,
     /// `error.message` of the body.
     pub message: &'a str,
+    /// The body, or the data of the error event: some providers state in it when a limit ends.
+    pub body: &'a [u8],
     /// The headers of the answer.
     pub headers: &'a HeaderMap,
     /// Whether the provider accepts the client on this account.
@@ -68,115 +86,89 @@ pub enum Trouble {
     Timeout,
 }
 
-/// One line of the table: the first that fits decides.
-struct Row {
-    status: Status,
-    begins: &'static [&'static str],
-    verdict: Verdict,
-}
-
-impl Row {
-    /// A line for every message that comes with a status.
-    const fn any(status: Status, word: &'static str, cause: RestCause, covers: Covers) -> Self {
-        Self { status, begins: &[""], verdict: Verdict::Account { word, cause, covers } }
-    }
-}
-
-/// Whose fault a line says it is.
-#[derive(Clone, Copy)]
-enum Verdict {
-    Caller,
-    Account { word: &'static str, cause: RestCause, covers: Covers },
-}
-
-/// What a fault covers.
-#[derive(Clone, Copy)]
-enum Covers {
-    /// The account.
-    Account,
-    /// The family of models that was asked for.
-    Asked,
-    /// What the provider says that its limit is of.
-    Stated,
-}
-
-enum Status {
-    Is(u16),
-    Within(u16, u16),
-}
-
-impl Status {
-    const fn covers(&self, status: u16) -> bool {
-        match self {
-            Self::Is(only) => status == *only,
-            Self::Within(first, last) => *first <= status && status <= *last,
-        }
-    }
-}
-
-/// Messages that condemn the account although the status is one of the caller's.
-const CONDEMNING: &[&str] = &[
-    "this organization has been disabled",
-    "oauth authentication is currently not allowed",
-    "your credit balance is too low",
-];
-
-/// How a provider begins to say that it accepts the sign-in, and not who calls with it.
-const FOR_CLAUDE_CODE: &str = "this credential is only authorized for use with claude code";
-
-/// Anthropic Messages. A status without a row is the caller's.
-const ANTHROPIC: &[Row] = &[
-    Row {
-        status: Status::Within(400, 499),
-        begins: CONDEMNING,
-        verdict: Verdict::Account {
-            word: "condemned",
-            cause: RestCause::Condemned,
-            covers: Covers::Account,
-        },
-    },
-    Row { status: Status::Within(400, 499), begins: &[FOR_CLAUDE_CODE], verdict: Verdict::Caller },
-    // An API does not redirect: the account's address is not one.
-    Row::any(Status::Within(300, 399), "redirected", RestCause::Failing, Covers::Account),
-    Row::any(Status::Is(401), "unauthorised", RestCause::Unauthorised, Covers::Account),
-    Row::any(Status::Is(402), "unpaid", RestCause::Condemned, Covers::Account),
-    Row::any(Status::Is(403), "forbidden", RestCause::Condemned, Covers::Account),
-    Row::any(Status::Is(429), "rate_limited", RestCause::RateLimited, Covers::Stated),
-    Row::any(Status::Is(529), "overloaded", RestCause::Overloaded, Covers::Asked),
-    Row::any(Status::Within(500, 599), "upstream_error", RestCause::Failing, Covers::Asked),
-];
-
 /// Judges a refusal.
 pub fn judge(refused: &Refused<'_>, now: Timestamp) -> Blame {
-    let row = ANTHROPIC.iter().find(|row| {
-        row.status.covers(refused.status)
-            && row.begins.iter().any(|start| begins_with(refused.message, start))
-    });
-    let Some(Row { status, verdict: Verdict::Account { word, cause, covers }, .. }) = row else {
+    let said = Said::of(refused.body);
+    let message = message(refused, &said);
+    let Some((row, &Verdict::Account { word, cause, covers })) = verdict(refused, &said) else {
         return Blame::Caller;
     };
-    let of_account = |scope| StatedReset { at: reset::of_no_limit(refused.headers, now), scope };
-    let stated = match covers {
-        Covers::Account => of_account(Scope::Account),
-        Covers::Asked => of_account(Scope::Asked),
-        Covers::Stated => reset::anthropic(refused.headers, now),
-    };
-    if refused.client == ClientStanding::Doubtful && is_for_the_client(status, &stated) {
+    let stated = stated(covers, refused, (&said, message), now);
+    if refused.client == ClientStanding::Doubtful && is_for_the_client(row, &stated) {
         return Blame::Caller;
     }
     Blame::Account(Fault {
         word,
         status: Some(refused.status),
-        evidence: Evidence { cause: *cause, stated_reset: stated.at, scope: stated.scope },
+        evidence: Evidence { cause, stated_reset: stated.at, scope: stated.scope },
         maybe_billed: false,
-        said: (!refused.message.is_empty()).then(|| refused.message.to_owned()),
+        said: (!message.is_empty()).then(|| veiled(message)),
     })
+}
+
+/// Whether nothing is wrong with the account, and yet another one may serve the call: it does not
+/// have the model, or its limits are too low for a call of this size. [`judge`] calls that the
+/// caller's, so that the account rests for no call that is at fault itself (a name with a slip in
+/// it would take a family of models from everybody), and the client reads the provider's words.
+pub fn another_may_serve(refused: &Refused<'_>) -> bool {
+    matches!(verdict(refused, &Said::of(refused.body)), Some((_, Verdict::Elsewhere)))
+}
+
+/// The words of the faults that a provider's answers can stand for.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    let tables = [Service::Claude, Service::Openai, Service::Gemini].map(table::of);
+    let rows = tables.into_iter().flatten().copied().flatten();
+    rows.filter_map(|row| match row.verdict {
+        Verdict::Account { word, .. } => Some(word),
+        Verdict::Caller | Verdict::Elsewhere => None,
+    })
+}
+
+/// The line of the table that a refusal falls under.
+fn verdict(refused: &Refused<'_>, said: &Said) -> Option<(&'static Row, &'static Verdict)> {
+    let message = message(refused, said);
+    let mut rows = table::of(refused.provider).iter().copied().flatten();
+    let row = rows.find(|row| row.fits(refused.status, message, said))?;
+    Some((row, &row.verdict))
+}
+
+/// What the provider said: by whoever read the body, else by its own error.
+fn message<'a>(refused: &Refused<'a>, said: &'a Said) -> &'a str {
+    if refused.message.is_empty() { said.message() } else { refused.message }
+}
+
+/// When a fault ends and what it covers, in the words of its provider.
+fn stated(
+    covers: Covers,
+    refused: &Refused<'_>,
+    said: (&Said, &str),
+    now: Timestamp,
+) -> StatedReset {
+    let headers = refused.headers;
+    let scope = match covers {
+        Covers::Account => Scope::Account,
+        Covers::Asked => Scope::Asked,
+        Covers::Stated => {
+            return match refused.provider {
+                Service::Claude => reset::anthropic(headers, now),
+                Service::Openai => reset::openai::of_key(headers, said, now),
+                Service::Gemini => reset::google::stated(headers, said, now),
+            };
+        }
+        Covers::Plan => return reset::openai::of_plan(headers, said.0, now),
+    };
+    let at = match refused.provider {
+        Service::Claude => reset::of_no_limit(headers, now),
+        Service::Openai => reset::openai::of_no_limit(headers, now),
+        Service::Gemini => reset::google::of_no_limit(headers, said.0, now),
+    };
+    StatedReset { at, scope }
 }
 
 /// Whether a refusal is for a client that the provider does not accept: not permitted, or a limit
 /// that no window of the account explains.
-fn is_for_the_client(status: &Status, stated: &StatedReset) -> bool {
-    match status {
+fn is_for_the_client(row: &Row, stated: &StatedReset) -> bool {
+    match row.status {
         Status::Is(403) => true,
         Status::Is(429) => stated.at.is_none(),
         _ => false,
@@ -185,27 +177,7 @@ fn is_for_the_client(status: &Status, stated: &StatedReset) -> bool {
 
 /// Whether a provider says that a sign-in, which it accepts, is for its own client alone.
 pub fn is_for_claude_code(message: &str) -> bool {
-    begins_with(message, FOR_CLAUDE_CODE)
-}
-
-fn begins_with(message: &str, start: &str) -> bool {
-    message.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start))
-}
-
-/// The status that an error event inside a 200 stands for.
-pub fn status_of_kind(kind: &str) -> u16 {
-    match kind {
-        "invalid_request_error" => 400,
-        "authentication_error" => 401,
-        "billing_error" => 402,
-        "permission_error" => 403,
-        "not_found_error" => 404,
-        "request_too_large" => 413,
-        "rate_limit_error" => 429,
-        "timeout_error" => 504,
-        "overloaded_error" => 529,
-        _ => 500,
-    }
+    table::begins_with(message, anthropic::FOR_CLAUDE_CODE)
 }
 
 impl Fault {
@@ -238,8 +210,10 @@ impl Fault {
     /// What the call itself may be the cause of. An overload is the provider's, and a connection
     /// that did not come about never knew the call.
     pub fn trouble(&self) -> Option<Trouble> {
+        if self.evidence.cause == RestCause::Overloaded {
+            return None;
+        }
         match (self.status, self.word) {
-            (Some(529), _) => None,
             (Some(status @ 500..=599), _) => Some(Trouble::Status(status)),
             (None, "first_byte_timeout" | "answer_timeout" | "stream_idle") => {
                 Some(Trouble::Timeout)
@@ -294,102 +268,5 @@ impl Fault {
             maybe_billed,
             said: None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn blame(status: u16, message: &str) -> Option<RestCause> {
-        let headers = HeaderMap::new();
-        let refused =
-            Refused { status, message, headers: &headers, client: ClientStanding::Accepted };
-        match judge(&refused, Timestamp::from_seconds(0)) {
-            Blame::Caller => None,
-            Blame::Account(fault) => Some(fault.evidence.cause),
-        }
-    }
-
-    #[test]
-    fn the_callers_faults_are_passed_on() {
-        assert_eq!(blame(400, "prompt is too long: 250000 tokens > 200000 maximum"), None);
-        assert_eq!(blame(404, "model: claude-none"), None);
-        assert_eq!(blame(413, "Request exceeds the maximum size"), None);
-    }
-
-    #[test]
-    fn a_condemning_text_condemns_at_the_beginning_only() {
-        let condemned = Some(RestCause::Condemned);
-        assert_eq!(blame(400, "Your credit balance is too low to access the API."), condemned);
-        assert_eq!(blame(400, "YOUR CREDIT BALANCE IS TOO LOW"), condemned);
-        assert_eq!(blame(400, "messages.0: \"Your credit balance is too low\""), None);
-        assert_eq!(blame(400, "Your credit"), None);
-        assert_eq!(blame(400, "Your credit balance is too lo\u{e9}"), None);
-    }
-
-    #[test]
-    fn what_every_answer_tells_of_limits_says_nothing_of_an_overload() {
-        let headers: HeaderMap = [
-            ("anthropic-ratelimit-unified-status", "rejected"),
-            ("anthropic-ratelimit-unified-representative-claim", "five_hour"),
-            ("anthropic-ratelimit-unified-5h-reset", "9000"),
-        ]
-        .into_iter()
-        .map(|(name, value)| {
-            (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
-        })
-        .collect();
-        let stated = |status| {
-            let refused = Refused {
-                status,
-                message: "",
-                headers: &headers,
-                client: ClientStanding::Accepted,
-            };
-            match judge(&refused, Timestamp::from_seconds(0)) {
-                Blame::Account(fault) => fault.evidence.stated_reset,
-                Blame::Caller => None,
-            }
-        };
-        for status in [401, 403, 500, 529] {
-            assert_eq!(stated(status), None, "{status}");
-        }
-        assert_eq!(stated(429), Some(Timestamp::from_seconds(9_000)));
-    }
-
-    #[test]
-    fn what_is_refused_to_a_client_is_the_clients_unless_it_condemns_the_account() {
-        let headers = HeaderMap::new();
-        let is_the_clients = |status, message| {
-            let refused =
-                Refused { status, message, headers: &headers, client: ClientStanding::Doubtful };
-            judge(&refused, Timestamp::from_seconds(0)) == Blame::Caller
-        };
-        assert!(is_the_clients(403, "not for this client"));
-        assert!(is_the_clients(429, "Error"));
-        assert!(!is_the_clients(403, "This organization has been disabled."));
-        assert!(!is_the_clients(401, "") && !is_the_clients(500, "") && !is_the_clients(402, ""));
-    }
-
-    #[test]
-    fn what_is_for_claude_code_alone_is_the_callers_whatever_its_status() {
-        let text = "This credential is only authorized for use with Claude Code and cannot be";
-        for status in [400, 401, 402, 403, 429] {
-            assert_eq!(blame(status, text), None, "{status}");
-        }
-        assert_eq!(blame(403, &format!("no: {text}")), Some(RestCause::Condemned));
-        assert_eq!(blame(500, text), Some(RestCause::Failing));
-    }
-
-    #[test]
-    fn the_accounts_faults_move_on() {
-        assert_eq!(blame(401, ""), Some(RestCause::Unauthorised));
-        assert_eq!(blame(403, ""), Some(RestCause::Condemned));
-        assert_eq!(blame(429, ""), Some(RestCause::RateLimited));
-        assert_eq!(blame(500, ""), Some(RestCause::Failing));
-        assert_eq!(blame(529, ""), Some(RestCause::Overloaded));
-        assert_eq!(blame(302, ""), Some(RestCause::Failing));
-        assert_eq!(blame(status_of_kind("overloaded_error"), ""), Some(RestCause::Overloaded));
     }
 }

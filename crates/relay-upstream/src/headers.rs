@@ -3,7 +3,7 @@
 
 use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use relay_core::account::ExtraHeader;
-use relay_core::protocol::Protocol;
+use relay_core::protocol::Service;
 
 /// Names and beginnings of names that pass.
 struct Allowed {
@@ -34,26 +34,97 @@ const MESSAGES_REQUEST: Allowed = Allowed {
     beginnings: &["x-stainless-", "x-claude-code-"],
 };
 
+/// What clients of OpenAI's APIs send, Codex's own headers among them. Not `openai-organization`
+/// and `openai-project`, which say whose the client's own key is, and not `chatgpt-account-id`.
+const OPENAI_REQUEST: Allowed = Allowed {
+    names: &[
+        "accept",
+        "accept-language",
+        "content-type",
+        "conversation_id",
+        "idempotency-key",
+        "openai-beta",
+        "originator",
+        "session-id",
+        "session_id",
+        "thread-id",
+        "traceparent",
+        "user-agent",
+        "version",
+        "x-client-request-id",
+        "x-openai-subagent",
+    ],
+    beginnings: &["x-codex-", "x-stainless-"],
+};
+
+/// What clients of Google's APIs send. Not `x-goog-user-project`, which says who pays, and not
+/// `x-goog-request-params`, which may name it.
+const GOOGLE_REQUEST: Allowed = Allowed {
+    names: &[
+        "accept",
+        "accept-language",
+        "content-type",
+        "traceparent",
+        "user-agent",
+        "x-goog-api-client",
+        "x-server-timeout",
+    ],
+    beginnings: &["x-gemini-"],
+};
+
 const MESSAGES_RESPONSE: Allowed = Allowed {
     names: &["content-type", "request-id", "retry-after", "x-should-retry"],
     beginnings: &[],
 };
+
+/// Not `openai-organization` and `openai-project`: they name the account.
+const OPENAI_RESPONSE: Allowed = Allowed {
+    names: &[
+        "content-type",
+        "openai-model",
+        "openai-processing-ms",
+        "openai-version",
+        "retry-after",
+        "retry-after-ms",
+        "x-models-etag",
+        "x-oai-request-id",
+        "x-reasoning-included",
+        "x-request-id",
+        "x-should-retry",
+    ],
+    beginnings: &[],
+};
+
+const GOOGLE_RESPONSE: Allowed =
+    Allowed { names: &["content-type", "retry-after", "x-gemini-service-tier"], beginnings: &[] };
+
+/// What passes of a provider's requests and answers, and how the headers begin that tell of the
+/// account's limits.
+const fn lists(provider: Service) -> (&'static Allowed, &'static Allowed, &'static [&'static str]) {
+    match provider {
+        Service::Claude => (&MESSAGES_REQUEST, &MESSAGES_RESPONSE, &["anthropic-ratelimit-"]),
+        Service::Openai => (&OPENAI_REQUEST, &OPENAI_RESPONSE, &["x-ratelimit-", "x-codex-"]),
+        Service::Gemini => (&GOOGLE_REQUEST, &GOOGLE_RESPONSE, &[]),
+    }
+}
 
 /// The version that is sent for a client that names none.
 const ANTHROPIC_VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
 
 /// The headers that go upstream: the client's that pass, what the protocol needs, and the
 /// account's own. Compression is declined, so that what is metered is what is passed on.
-pub fn request(protocol: Protocol, client: &HeaderMap, extra: &[ExtraHeader]) -> HeaderMap {
-    // No account speaks anything else yet: nothing of a client's passes where no list says what may.
-    let speaks_messages = protocol == Protocol::Messages;
+///
+/// What passes goes by the provider that is asked, so that of a client of another family nothing
+/// of its own protocol is sent.
+pub fn request(provider: Service, client: &HeaderMap, extra: &[ExtraHeader]) -> HeaderMap {
+    let (allowed, _, _) = lists(provider);
     let mut headers = HeaderMap::with_capacity(client.len() + extra.len() + 4);
     for (name, value) in client {
-        if speaks_messages && MESSAGES_REQUEST.passes(name) {
+        if allowed.passes(name) {
             headers.append(name.clone(), value.clone());
         }
     }
-    if speaks_messages {
+    if provider == Service::Claude {
         headers
             .entry(HeaderName::from_static(ANTHROPIC_VERSION.0))
             .or_insert(HeaderValue::from_static(ANTHROPIC_VERSION.1));
@@ -78,12 +149,17 @@ pub enum LimitHeaders {
     Withhold,
 }
 
-/// The headers of an upstream's answer that go to the client.
-pub fn response(upstream: &HeaderMap, limits: LimitHeaders) -> HeaderMap {
+/// The headers of an upstream's answer that go to the client. Nothing that names the account is
+/// among them, for whomever they are.
+pub fn response(provider: Service, upstream: &HeaderMap, limits: LimitHeaders) -> HeaderMap {
+    let (_, allowed, limited) = lists(provider);
+    let tells_limit = |name: &str| {
+        let is_limit = limited.iter().any(|start| name.starts_with(start));
+        is_limit && limits == LimitHeaders::Pass && !name.ends_with("-id")
+    };
     let mut headers = HeaderMap::with_capacity(8);
     for (name, value) in upstream {
-        let limit = name.as_str().starts_with("anthropic-ratelimit-");
-        if MESSAGES_RESPONSE.passes(name) || (limit && limits == LimitHeaders::Pass) {
+        if allowed.passes(name) || tells_limit(name.as_str()) {
             headers.append(name.clone(), value.clone());
         }
     }
@@ -93,9 +169,10 @@ pub fn response(upstream: &HeaderMap, limits: LimitHeaders) -> HeaderMap {
 
 /// Whether an operator may set this header for an account: not what the relay itself decides.
 pub fn may_be_extra(name: &HeaderName) -> bool {
-    const OWN: [&str; 12] = [
+    const OWN: [&str; 14] = [
         "accept-encoding",
         "authorization",
+        "chatgpt-account-id",
         "connection",
         "content-encoding",
         "content-length",
@@ -106,73 +183,10 @@ pub fn may_be_extra(name: &HeaderName) -> bool {
         "transfer-encoding",
         "upgrade",
         "x-api-key",
+        "x-goog-api-key",
     ];
     !OWN.contains(&name.as_str())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect()
-    }
-
-    #[test]
-    fn a_clients_credentials_and_surroundings_stay_behind() {
-        let client = map(&[
-            ("authorization", "Bearer key"),
-            ("x-api-key", "key"),
-            ("x-goog-api-key", "key"),
-            ("api-key", "key"),
-            ("cookie", "a=b"),
-            ("host", "relay"),
-            ("x-forwarded-for", "10.0.0.1"),
-            ("cf-ray", "1"),
-            ("connection", "keep-alive"),
-            ("accept-encoding", "gzip"),
-            ("content-length", "9"),
-            ("anthropic-beta", "a,b"),
-            ("x-stainless-lang", "js"),
-            ("x-claude-code-session-id", "s"),
-        ]);
-        let sent = request(Protocol::Messages, &client, &[]);
-        let expected = map(&[
-            ("anthropic-beta", "a,b"),
-            ("x-stainless-lang", "js"),
-            ("x-claude-code-session-id", "s"),
-            ("anthropic-version", "2023-06-01"),
-            ("accept-encoding", "identity"),
-        ]);
-        assert_eq!(sent, expected);
-    }
-
-    #[test]
-    fn the_clients_version_and_repeated_headers_survive() {
-        let mut client = map(&[("anthropic-version", "2026-10-21"), ("anthropic-beta", "a")]);
-        client.append("anthropic-beta", HeaderValue::from_static("b"));
-        let extra = ExtraHeader { name: "x-team".into(), value: "blue".into() };
-        let sent = request(Protocol::Messages, &client, &[extra]);
-        assert_eq!(sent["anthropic-version"], "2026-10-21");
-        assert_eq!(sent.get_all("anthropic-beta").iter().count(), 2);
-        assert_eq!(sent["x-team"], "blue");
-    }
-
-    #[test]
-    fn limits_are_shown_only_to_a_bound_key() {
-        let upstream = map(&[
-            ("set-cookie", "a=b"),
-            ("anthropic-organization-id", "org"),
-            ("anthropic-ratelimit-unified-status", "allowed"),
-            ("request-id", "req_1"),
-            ("content-type", "application/json"),
-        ]);
-        let withheld = response(&upstream, LimitHeaders::Withhold);
-        assert_eq!(withheld, map(&[("request-id", "req_1"), ("content-type", "application/json")]));
-        let passed = response(&upstream, LimitHeaders::Pass);
-        assert_eq!(passed["anthropic-ratelimit-unified-status"], "allowed");
-    }
-}
+mod tests;

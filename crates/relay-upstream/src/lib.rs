@@ -11,4 +11,5 @@ pub mod plan;
 pub mod profile;
 pub mod quota;
 pub mod reset;
+mod said;
 pub mod target;

@@ -5,23 +5,32 @@
 //! requests and carry its own name: it never pretends to be another client.
 
 mod authorize;
+mod claims;
+mod code_assist;
 mod exchange;
 mod given;
 mod inquiry;
 #[cfg(test)]
 mod loopback;
+mod registration;
 mod request;
 
 use relay_core::account::{AccountKind, OauthSettings};
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Identity, Tokens};
+use relay_core::protocol::Service;
+use relay_core::secret::Secret;
 
 use crate::client::ConnectionFault;
 
 pub use authorize::{PastedCodeError, Pkce, authorize_url, pasted_code};
+pub use code_assist::code_assist;
 pub use exchange::{exchange, refresh};
-pub use given::{GivenTokensError, SETUP_TOKEN_LIFE, read_given_tokens, tokens_to_json};
-pub use inquiry::{InquiryFault, identity, usage};
+pub use given::{
+    GivenTokensError, SETUP_TOKEN_LIFE, read_given, read_given_tokens, tokens_to_json,
+};
+pub use inquiry::{Holder, InquiryFault, identity, usage};
+pub use registration::{Registration, completed};
 pub use request::{ANSWER_BYTES_MAX, ANSWER_WITHIN, RETRY_AFTER_MAX, USER_AGENT};
 
 /// The beta that a subscription's token needs with every request of the API.
@@ -51,6 +60,10 @@ pub struct Endpoints {
     pub scope: String,
     /// What the sign-in is to give.
     pub flow: Flow,
+    /// Whose sign-in it is: providers differ in what they are told and how.
+    pub provider: Service,
+    /// What proves the application of `client_id`, where the provider wants that.
+    pub client_secret: Option<Secret>,
 }
 
 /// What a token endpoint gave.
@@ -58,7 +71,7 @@ pub struct Endpoints {
 pub struct Granted {
     /// The tokens, complete: a refresh token that was not replaced stands here again.
     pub tokens: Tokens,
-    /// Whose they are, as far as the answer says; plan and tier are told by [`identity`] alone.
+    /// Whose they are, as far as the answer says; the rest is told by [`identity`].
     pub identity: Identity,
 }
 
@@ -114,6 +127,8 @@ pub fn endpoints(kind: AccountKind, settings: &OauthSettings, flow: Flow) -> End
             Flow::SetupToken => own.setup_token_scope.to_owned(),
         },
         flow,
+        provider: kind.service(),
+        client_secret: None,
     }
 }
 
@@ -137,6 +152,28 @@ const fn defaults(kind: AccountKind) -> Defaults {
             redirect_url: "https://platform.claude.com/oauth/code/callback",
             scope: "org:create_api_key user:profile user:inference",
             setup_token_scope: "user:inference",
+        },
+        AccountKind::OpenaiOauth | AccountKind::OpenaiApi => Defaults {
+            authorize_url: "https://auth.openai.com/oauth/authorize",
+            token_url: "https://auth.openai.com/oauth/token",
+            client_id: "app_EMoamEEZ73f0CkXaXp7hrann",
+            redirect_url: "http://localhost:1455/auth/callback",
+            scope: concat!("openid", " ", "profile", " ", "email", " ", "offline_access"),
+            setup_token_scope: "",
+        },
+        AccountKind::GeminiOauth | AccountKind::GeminiApi => Defaults {
+            authorize_url: "https://accounts.google.com/o/oauth2/v2/auth",
+            token_url: "https://oauth2.googleapis.com/token",
+            client_id: "",
+            redirect_url: "https://codeassist.google.com/authcode",
+            scope: concat!(
+                "https://www.googleapis.com/auth/cloud-platform",
+                " ",
+                "https://www.googleapis.com/auth/userinfo.email",
+                " ",
+                "https://www.googleapis.com/auth/userinfo.profile"
+            ),
+            setup_token_scope: "",
         },
     }
 }

@@ -4,6 +4,7 @@
 
 use relay_core::credential::Identity;
 use relay_core::model::ModelFamily;
+use relay_core::protocol::Service;
 
 /// A limit of a plan.
 struct Limit {
@@ -25,9 +26,16 @@ const LIMITS: &[Limit] = &[
     Limit { plans: &["claude_pro", "pro"], family: "opus", from: Some((4, 5)) },
 ];
 
-/// Whether the plan of a sign-in serves `model`. A plan that is not known serves everything, and so
-/// does any plan for a model whose name tells no version, such as `claude-opus-latest`.
-pub fn serves(identity: &Identity, model: &str) -> bool {
+/// Whether the plan of a sign-in with a provider serves `model`. A plan that is not known serves
+/// everything, and so does any plan for a model whose name tells no version, such as
+/// `claude-opus-latest`.
+///
+/// Of ChatGPT's plans and of Code Assist's tiers nothing is known: which models they have changes
+/// by the month, and their names (`free`, `pro`) mean other things than Claude's.
+pub fn serves(provider: Service, identity: &Identity, model: &str) -> bool {
+    if provider != Service::Claude {
+        return true;
+    }
     let mut limits = LIMITS
         .iter()
         .filter(|limit| limit.plans.iter().any(|plan| plan.eq_ignore_ascii_case(&identity.plan)))
@@ -64,6 +72,19 @@ fn leading_version(text: &str) -> Option<Version> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn serves(identity: &Identity, model: &str) -> bool {
+        super::serves(Service::Claude, identity, model)
+    }
+
+    #[test]
+    fn plans_of_other_providers_are_not_claudes() {
+        for provider in [Service::Openai, Service::Gemini] {
+            for (plan, model) in [("free", "claude-opus-4"), ("pro", "opus"), ("plus", "gpt-5")] {
+                assert!(super::serves(provider, &on(plan), model), "{plan} {model}");
+            }
+        }
+    }
 
     fn on(plan: &str) -> Identity {
         Identity { plan: plan.into(), ..Identity::default() }

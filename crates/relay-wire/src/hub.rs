@@ -9,12 +9,14 @@
 //! one of the listed [`Loss`]es, from which the documented table is made.
 
 mod answer;
+mod bounds;
 mod event;
 mod fields;
 mod loss;
 mod request;
 
 pub use self::answer::{Answer, Folder};
+pub use self::bounds::{Bounds, Refusal};
 pub use self::event::{BlockKind, Delta, Event, Stop, Usage};
 pub use self::fields::{Fields, Malformed};
 pub use self::loss::{Loss, Losses};
@@ -75,4 +77,14 @@ pub enum DecodeError {
     /// It builds on what a provider stored of an earlier answer.
     #[error(transparent)]
     NotStored(#[from] NotStored),
+}
+
+impl DecodeError {
+    /// What it says of something that the other side does not have.
+    pub const fn unsupported(&self) -> Option<&Unsupported> {
+        match self {
+            Self::Unsupported(refused) => Some(refused),
+            Self::Malformed(_) | Self::NotStored(_) => None,
+        }
+    }
 }

@@ -6,15 +6,18 @@
 //! field that a rule changes is spliced into the bytes ([`splice`], [`edit`]).
 
 pub mod anthropic;
+pub mod broken;
 pub mod chat;
 pub mod edit;
 pub mod estimate;
 pub mod gemini;
 pub mod hub;
 mod json;
+pub mod meter;
 pub mod models;
 pub mod openai;
 pub mod peek;
 pub mod responses;
 pub mod splice;
 pub mod sse;
+pub mod translate;

@@ -1,5 +1,7 @@
 //! Lists of models, in one object that the clients of Anthropic and of OpenAI both read.
 
+pub mod google;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -35,12 +37,15 @@ pub fn render_one(model: &ModelEntry) -> Vec<u8> {
 }
 
 /// Reads a provider's list: Anthropic's (`created_at`, `display_name`), OpenAI's (`created`,
-/// `owned_by`), a mixture of both, or a bare array as some hosts send it.
+/// `owned_by`), a mixture of both, Google's (`models`), ChatGPT's (`slug`), or a bare array as some hosts send it.
 ///
 /// What is missing in an entry stays unknown, its name is its id; an entry without an id is left
 /// out. `None` if there is no list at all.
 pub fn parse_list(body: &[u8]) -> Option<Vec<ModelEntry>> {
     let body: Value = serde_json::from_slice(body).ok()?;
+    if let Some(models) = body.get("models").and_then(Value::as_array) {
+        return Some(models.iter().filter_map(google::parse_entry).collect());
+    }
     let entries = body.get("data").unwrap_or(&body).as_array()?;
     Some(entries.iter().filter_map(parse_entry).collect())
 }

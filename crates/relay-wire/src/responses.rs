@@ -11,6 +11,7 @@ pub mod meter;
 mod names;
 pub mod peek;
 pub mod request;
+pub mod socket;
 mod usage;
 
 pub use self::echo::Echo;

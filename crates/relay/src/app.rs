@@ -25,7 +25,7 @@ use crate::config::Settings;
 use crate::day::Calendar;
 use crate::expectation::Caches;
 use crate::guesses::Guesses;
-use crate::ingress::Counting;
+use crate::ingress::{Counting, Sockets};
 use crate::keyring::Keyring;
 use crate::metrics::Metrics;
 use crate::models::Catalogue;
@@ -58,6 +58,8 @@ pub struct App {
     pub models: Catalogue,
     /// What conversations have in their providers' caches.
     pub caches: Caches,
+    /// The sockets that keys have open.
+    pub sockets: Sockets,
     /// How often keys count tokens.
     pub counting: Counting,
     /// Refreshes of tokens, as they stand on disk before the database has them.

@@ -118,6 +118,12 @@ enum Encoding {
     Gzip,
 }
 
+/// Takes room for a body that has arrived already, as a message of a socket.
+pub async fn hold(memory: &BodyMemory, bytes: Bytes) -> Result<Received, Failure> {
+    let room = memory.take(bytes.len()).await?;
+    Ok(Received { bytes, room })
+}
+
 /// Reads a body of at most `limit` bytes, unpacking gzip (the limit is of the unpacked bytes).
 pub async fn read(
     memory: &BodyMemory,

@@ -7,6 +7,7 @@ mod admission;
 mod answer;
 mod attempt;
 mod deadlines;
+mod descent;
 mod doubt;
 mod ledger;
 mod pick;
@@ -24,15 +25,19 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use relay_core::clock::Timestamp;
+use relay_core::endpoint::Endpoint;
 use relay_core::id::{CallId, SessionId};
 use relay_core::model::ModelFamily;
 use relay_core::protocol::{Family, Service};
 use relay_core::schedule::Hold;
+use relay_wire::chat::stream_usage::Splice;
 use relay_wire::edit::Missing;
+use relay_wire::gemini::envelope::Place;
 use tokio::time::Instant;
 
 pub use admission::{Permit, admit};
 pub use answer::{Answer, serve};
+pub(crate) use attempt::EVENT_BYTES_MAX;
 pub use unary::Orphanage;
 pub(crate) use upstream_body::UpstreamBody;
 
@@ -41,32 +46,28 @@ use crate::expectation::Expected;
 use crate::keyring::Holder;
 use crate::shutdown::OpenMark;
 
-/// What is asked of the upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Endpoint {
-    /// A conversation: metered, billed, recorded.
-    Messages,
-    /// A count of tokens: costs nothing and leaves no record.
-    CountTokens,
+/// What becomes of a field that a rule sets and that is not there: a count knows fewer fields than
+/// a conversation, and refuses those that it does not know.
+pub const fn missing(endpoint: Endpoint) -> Missing {
+    if endpoint.only_counts() { Missing::Leave } else { Missing::Add }
 }
 
-impl Endpoint {
-    /// The path under an account's base URL.
-    pub const fn path(self) -> &'static str {
-        match self {
-            Self::Messages => "/v1/messages",
-            Self::CountTokens => "/v1/messages/count_tokens",
-        }
-    }
-
-    /// What becomes of a field that a rule sets and that is not there: a count knows fewer fields
-    /// than a conversation, and refuses those that it does not know.
-    pub const fn missing(self) -> Missing {
-        match self {
-            Self::Messages => Missing::Add,
-            Self::CountTokens => Missing::Leave,
-        }
-    }
+/// What of a body changes from account to account.
+#[derive(Debug, Clone)]
+pub enum Form {
+    /// The model's name, which stands here, quotes included.
+    Named(Range<usize>),
+    /// The same, and whether a stream of Chat states its usage.
+    Chat {
+        /// Where the model's name stands.
+        model: Range<usize>,
+        /// What has to change for the stream to state its usage, if the client does not ask for it.
+        usage: Option<Splice>,
+    },
+    /// Nothing: Google names the model in the address.
+    Google,
+    /// The model's name and the project, which stand around what Google is asked.
+    Enveloped(Place),
 }
 
 /// Everything about a call but its body.
@@ -96,8 +97,8 @@ pub struct Call {
     pub asked: String,
     /// The model that this stands for, by the aliases of the key.
     pub model: String,
-    /// Where the model's name stands in the body, quotes included.
-    pub model_span: Range<usize>,
+    /// What of the body changes from account to account.
+    pub form: Form,
     /// The model's family.
     pub model_family: ModelFamily,
     /// Whether a stream is asked for.

@@ -120,7 +120,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Cli::from_arg_matches(&matches)
     });
     let done = match parsed {
-        Ok(Cli { command: Some(command), global }) => dispatch(command, &global).await,
+        Ok(Cli { command: Some(command), global }) => Box::pin(dispatch(command, &global)).await,
         Ok(Cli { command: None, .. }) => {
             terminal::write(&text::framed(&command.render_help().to_string(), text::spoken()))
         }

@@ -28,6 +28,8 @@ pub use relay_store::journal::Durability;
 /// What a model without a price does.
 pub use relay_core::price::UnknownPrice;
 
+use relay_upstream::oauth::Registration;
+
 /// Everything that can be set, checked.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -45,6 +47,8 @@ pub struct Settings {
     pub admin_username: Option<String>,
     /// The first administrator's password.
     pub admin_password: Option<Secret>,
+    /// The application as which Google is asked for sign-ins.
+    pub gemini_oauth: Registration,
     /// What new keys begin with.
     pub api_key_prefix: String,
     /// Days, weeks and resets are those of this zone.
@@ -165,6 +169,10 @@ impl Settings {
             encryption_key: read.optional("ENCRYPTION_KEY", parse::line),
             admin_username: read.optional("ADMIN_USERNAME", parse::line),
             admin_password: read.optional("ADMIN_PASSWORD", parse::line),
+            gemini_oauth: Registration {
+                client_id: read.optional("GEMINI_OAUTH_CLIENT_ID", parse::line),
+                client_secret: read.optional("GEMINI_OAUTH_CLIENT_SECRET", parse::line),
+            },
             api_key_prefix: read.value("API_KEY_PREFIX", parse::key_prefix, "cr_".into()),
             time_zone,
             trusted_proxies: read.trusted_proxies(),

@@ -11,6 +11,7 @@ use relay_core::limit::Refusal;
 use relay_core::protocol::Family;
 use relay_core::schedule::NoCapacity;
 use relay_wire::anthropic::error as anthropic;
+use relay_wire::hub::NotStored;
 use relay_wire::{gemini, openai};
 
 use crate::verbs::moment::rfc3339;
@@ -128,9 +129,9 @@ pub enum CallerFault {
     /// Nothing is at this address.
     #[error("nothing is at this address")]
     NoSuchPath,
-    /// What is at this address comes with a later version.
-    #[error("this address is not served by this version of the relay yet")]
-    NotBuilt,
+    /// It builds on what a provider would have to have stored.
+    #[error(transparent)]
+    NotStored(NotStored),
     /// The address has no such method.
     #[error("this address does not take that method")]
     WrongMethod,
@@ -140,6 +141,12 @@ pub enum CallerFault {
     /// A WebSocket where there is none.
     #[error("this address does not speak WebSocket: send a POST request")]
     NoWebSocket,
+    /// One more of too many sockets.
+    #[error("more than {limit} WebSockets are open with this key")]
+    TooManySockets {
+        /// How many a key may have.
+        limit: u32,
+    },
     /// Too many counts of tokens.
     #[error("more than {limit} token counts in a minute")]
     CountingTooOften {
@@ -177,6 +184,21 @@ pub struct Face {
     pub retry: Retry,
     /// One word for counters and log lines.
     pub reason: &'static str,
+    /// What OpenAI's clients read beside the words.
+    pub told: Told,
+}
+
+/// What OpenAI's clients go by beside status and words.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Told {
+    /// Nothing else.
+    #[default]
+    Plain,
+    /// The field that names what nobody stored, and its code.
+    Missing(NotStored),
+    /// A limit that does not pass in a moment, and when it does. Codex waits in silence for a limit of
+    /// any other type, however long its `retry-after` is.
+    Limit(Option<Timestamp>),
 }
 
 /// Whether asking again in a moment can help.
@@ -218,7 +240,21 @@ impl Failure {
             _ => self.to_string(),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Face { status, message, retry_after, retry, reason }
+        let told = self.told(status, retry_after);
+        Face { status, message, retry_after, retry, reason, told }
+    }
+
+    fn told(&self, status: StatusCode, wait: Option<Duration>) -> Told {
+        match self {
+            Self::Caller(CallerFault::NotStored(missing)) => Told::Missing(missing.clone()),
+            Self::Key { at, .. } | Self::Capacity { at, .. }
+                if status == StatusCode::TOO_MANY_REQUESTS
+                    && wait.is_none_or(|wait| wait > MOMENT_MAX) =>
+            {
+                Told::Limit(wait.map(|wait| at.plus(wait)))
+            }
+            _ => Told::Plain,
+        }
     }
 
     /// The whole answer, in the shape of the client's family.
@@ -247,7 +283,15 @@ impl Face {
             Family::Anthropic => {
                 anthropic::render(anthropic::kind_of_status(status), &self.message, request_id)
             }
-            Family::Openai => openai::error::render(status, &self.message),
+            Family::Openai => match &self.told {
+                Told::Plain => openai::error::render(status, &self.message),
+                Told::Missing(missing) => openai::error::render_missing(status, missing),
+                Told::Limit(resets_at) => {
+                    let wait = self.retry_after.map_or(0, whole_seconds);
+                    let resets = resets_at.map(|at| (at.as_millis() / 1_000, wait));
+                    openai::error::render_limit(&self.message, resets)
+                }
+            },
             Family::Gemini => gemini::error::render(status, &self.message),
         }
     }
@@ -265,12 +309,15 @@ impl CallerFault {
             Self::CutBody => (400, "cut_body"),
             Self::Unpriced(_) => (403, "unpriced_model"),
             Self::NoSuchPath => (404, "no_such_path"),
-            Self::NotBuilt => (404, "not_built"),
+            Self::NotStored(_) => (400, "not_stored"),
             Self::WrongMethod => (405, "wrong_method"),
             Self::NoSuchModel(_) => (404, "no_such_model"),
             Self::NoWebSocket => (426, "no_websocket"),
             Self::Guessing { retry_after, .. } => {
                 return (429, Some(*retry_after), Retry::Useless, "guessing");
+            }
+            Self::TooManySockets { .. } => {
+                return (429, Some(A_MOMENT), Retry::Helps, "too_many_sockets");
             }
             Self::CountingTooOften { retry_after, .. } => {
                 return (429, Some(*retry_after), Retry::Helps, "counting_too_often");

@@ -1,10 +1,13 @@
 //! The clients' addresses: authenticate, peek, serve, render.
 
+mod code_assist;
 mod cors;
 mod counting;
-mod messages;
 mod models;
+mod peeked;
 mod shape;
+mod socket;
+mod upstream;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,22 +18,24 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use relay_core::clock::Timestamp;
-use relay_core::id::CallId;
+use relay_core::id::{CallId, KeyId};
+use relay_core::key::KeyRules;
 use relay_core::limit::{self, Refusal};
 use relay_core::protocol::{Family, Service};
 use tokio::time::Instant;
 
 pub use counting::Counting;
+pub use socket::Sockets;
 
 use crate::app::App;
-use crate::body::decline;
-use crate::call::{Answer, Endpoint};
+use crate::body::{Received, decline};
+use crate::call::Answer;
 use crate::client_id::{ClientId, user_agent};
 use crate::credential::candidates;
 use crate::failure::{Busy, CallerFault, Failure, Recorded, Unserved};
 use crate::keyring::Holder;
 use crate::refusals::{Noted, Refused};
-use crate::route::{Ask, ClientRoute};
+use crate::route::{Ask, Asked, ClientRoute, Home};
 use crate::shutdown::Stage;
 
 /// The longest query that is taken. It goes upstream, where an address has its limits too, and
@@ -113,9 +118,10 @@ fn stamp(
 async fn answer(
     app: &Arc<App>,
     ask: Ask,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     arrival: Arrival,
 ) -> Result<Answer, Unserved> {
+    let upgrade = matches!(ask, Ask::Socket(_)).then(|| hyper::upgrade::on(&mut request));
     let (head, body) = request.into_parts();
     if ask == Ask::Greeting {
         return Ok(Answer::own(greeting()));
@@ -129,7 +135,13 @@ async fn answer(
         }
     };
     let served = match admit(app, &ask, &holder, &arrival) {
-        Ok(()) => ask_key(app, &ask, &head, body, &arrival, &holder).await,
+        Ok(()) => match (&ask, upgrade) {
+            (Ask::Socket(asked), Some(upgrade)) => {
+                let opened = socket::open(app, asked, (&head, upgrade), &arrival, &holder);
+                opened.map(Answer::own).map_err(Unserved::from)
+            }
+            _ => ask_key(app, &ask, (&head, body), &arrival, &holder).await,
+        },
         Err(failure) => {
             decline(&head.headers, body);
             Err(failure.into())
@@ -142,24 +154,55 @@ async fn answer(
     })
 }
 
+/// Serves one message of a socket, whose key was found when that was opened: rules and limits are
+/// looked at anew, and a refusal is counted as any other.
+async fn turn(
+    app: &Arc<App>,
+    asked: &Asked,
+    (head, received): (&Parts, Received),
+    arrival: &Arrival,
+    key: KeyId,
+) -> Result<Answer, Unserved> {
+    let holder = app.keys.by_id(key).ok_or(CallerFault::UnknownKey)?;
+    if app.shutdown.stage() > Stage::Serving {
+        return Err(Busy::Stopping.into());
+    }
+    let ask = Ask::Socket(asked.clone());
+    let served = match admit(app, &ask, &holder, arrival) {
+        Ok(()) => {
+            let request = (head, received);
+            Box::pin(upstream::received_by(app, asked, request, arrival, key)).await
+        }
+        Err(failure) => Err(failure.into()),
+    };
+    served.inspect_err(|unserved| {
+        if unserved.recorded == Recorded::No {
+            refused(app, &unserved.failure, head, arrival, Some(&holder));
+        }
+    })
+}
+
 /// What a key may ask.
 async fn ask_key(
     app: &Arc<App>,
     ask: &Ask,
-    head: &Parts,
-    body: Incoming,
+    (head, body): (&Parts, Incoming),
     arrival: &Arrival,
     holder: &Arc<Holder>,
 ) -> Result<Answer, Unserved> {
     match ask {
-        Ask::Messages | Ask::CountTokens => {
-            let counts = matches!(ask, Ask::CountTokens);
-            let endpoint = if counts { Endpoint::CountTokens } else { Endpoint::Messages };
-            Box::pin(messages::serve(app, endpoint, head, body, arrival, holder)).await
+        Ask::Upstream(asked) => {
+            Box::pin(upstream::serve(app, asked, (head, body), arrival, holder)).await
         }
-        Ask::Models => Ok(Answer::own(models::list(app, holder).await)),
-        Ask::Model(wanted) => Ok(Answer::own(models::one(app, holder, wanted, arrival.at).await?)),
-        Ask::Greeting | Ask::NotBuilt | Ask::Unknown | Ask::WrongMethod => {
+        Ask::Models(home) => {
+            Ok(Answer::own(models::list(app, holder, (*home, arrival.family)).await))
+        }
+        Ask::Model(home, wanted) => {
+            let found = models::one(app, holder, (*home, arrival.family), wanted, arrival.at);
+            Ok(Answer::own(found.await?))
+        }
+        Ask::CodeAssist(method) => Ok(Answer::own(code_assist::answer(method)?)),
+        Ask::Greeting | Ask::Socket(_) | Ask::Unknown | Ask::WrongMethod => {
             Err(CallerFault::NoSuchPath.into())
         }
     }
@@ -169,12 +212,16 @@ async fn ask_key(
 fn identify(app: &App, ask: &Ask, head: &Parts, address: IpAddr) -> Result<Arc<Holder>, Failure> {
     match ask {
         Ask::Unknown => return Err(CallerFault::NoSuchPath.into()),
-        Ask::WrongMethod | Ask::NotBuilt if is_upgrade(&head.headers) => {
+        Ask::WrongMethod if is_upgrade(&head.headers) => {
             return Err(CallerFault::NoWebSocket.into());
         }
-        Ask::NotBuilt => return Err(CallerFault::NotBuilt.into()),
         Ask::WrongMethod => return Err(CallerFault::WrongMethod.into()),
-        Ask::Messages | Ask::CountTokens | Ask::Models | Ask::Model(_) | Ask::Greeting => {}
+        Ask::Upstream(_)
+        | Ask::Socket(_)
+        | Ask::CodeAssist(_)
+        | Ask::Models(_)
+        | Ask::Model(..)
+        | Ask::Greeting => {}
     }
     if head.uri.query().is_some_and(|query| query.len() > QUERY_BYTES_MAX) {
         let why = format!("the query is longer than {QUERY_BYTES_MAX} bytes");
@@ -199,16 +246,43 @@ fn identify(app: &App, ask: &Ask, head: &Parts, address: IpAddr) -> Result<Arc<H
     Ok(holder)
 }
 
+/// Whose accounts are asked, where the address alone tells: an alias may lead to another family's.
+fn service_of(ask: &Ask, rules: &KeyRules, family: Family) -> Option<Service> {
+    let home = match ask {
+        Ask::Upstream(asked) | Ask::Socket(asked) if rules.aliases.is_empty() => asked.home,
+        Ask::CodeAssist(_) => Home::Of(Service::Gemini),
+        Ask::Models(Home::ByModel) | Ask::Model(Home::ByModel, _)
+            if family == Family::Anthropic =>
+        {
+            Home::Of(Service::Claude)
+        }
+        Ask::Models(home) | Ask::Model(home, _) => *home,
+        _ => return None,
+    };
+    match home {
+        Home::Of(service) => Some(service),
+        Home::ByModel => None,
+    }
+}
+
 /// Whether its key may ask that now. Limits and rules that go by the head alone are checked here.
 fn admit(app: &App, ask: &Ask, holder: &Holder, arrival: &Arrival) -> Result<(), Failure> {
     let now = arrival.at;
     let who = (arrival.address, arrival.client.as_str());
-    let allowed =
-        holder.admit(now).and_then(|()| limit::allow(&holder.key.rules, who, Service::Claude));
-    allowed.map_err(|refusal| Failure::Key { refusal, at: now })?;
+    let rules = &holder.key.rules;
+    holder
+        .admit(now)
+        .and_then(|()| limit::allow_from(rules, who))
+        .and_then(|()| {
+            service_of(ask, rules, arrival.family)
+                .map_or(Ok(()), |it| limit::allow_service(rules, it))
+        })
+        .map_err(|refusal| Failure::Key { refusal, at: now })?;
     match ask {
-        Ask::CountTokens => Ok(app.counting.admit(holder.key.id, now)?),
-        Ask::Messages if app.journal.is_full() => Err(Busy::JournalFull.into()),
+        Ask::Upstream(asked) if asked.endpoint.only_counts() => {
+            Ok(app.counting.admit(holder.key.id, now)?)
+        }
+        Ask::Upstream(_) | Ask::Socket(_) if app.journal.is_full() => Err(Busy::JournalFull.into()),
         _ => Ok(()),
     }
 }
@@ -252,7 +326,7 @@ fn allowed_clients(failure: &Failure) -> Option<String> {
 }
 
 /// Whether a request wants to become a WebSocket.
-fn is_upgrade(headers: &HeaderMap) -> bool {
+pub(crate) fn is_upgrade(headers: &HeaderMap) -> bool {
     let names = |name, word: &str| {
         headers
             .get(name)

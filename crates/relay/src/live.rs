@@ -118,7 +118,12 @@ async fn test(app: &Arc<App>, id: AccountId, how: &TestAsk) -> Value {
     let Some(member) = app.roster.find(id) else {
         return refusal("the running relay does not know this account yet");
     };
-    let way = account::Way { account: &member.account, client: &member.client, now: app.now() };
+    let way = account::Way {
+        account: &member.account,
+        identity: member.identity.as_ref(),
+        client: &member.client,
+        now: app.now(),
+    };
     let prices = app.prices.load_full();
     value(&account::probe(way, how, &prices, account::Signer::Relay(app, &member)).await)
 }

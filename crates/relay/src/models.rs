@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use http::{HeaderMap, Request};
 use http_body_util::Full;
 use parking_lot::Mutex;
-use relay_core::account::Account;
+use relay_core::account::{Account, AccountKind};
 use relay_core::clock::Timestamp;
 use relay_core::id::AccountId;
 use relay_core::key::{Key, KeyRules};
@@ -17,7 +17,7 @@ use relay_core::model::ModelPattern;
 use relay_core::protocol::Service;
 use relay_core::schedule::is_in_pool;
 use relay_upstream::target::target;
-use relay_upstream::{auth, headers, profile};
+use relay_upstream::{auth, headers};
 use relay_wire::models::{ModelEntry, parse_list};
 
 use crate::app::App;
@@ -127,9 +127,9 @@ async fn listed(app: &Arc<App>, of_pool: &[Arc<Member>]) -> BTreeMap<String, Mod
         let prices = app.prices.load();
         let served =
             |model| of_pool.iter().any(|member| member.account.upstream_model(model).is_some());
-        let known = prices
-            .listings()
-            .filter(|listing| listing.model.starts_with("claude-") && served(listing.model));
+        let service = of_pool.first().map(|member| member.account.kind.service());
+        let is_its = |model: &str| !model.contains('/') && Service::of_model(model) == service;
+        let known = prices.listings().filter(|it| is_its(it.model) && served(it.model));
         models.extend(known.map(|listing| (listing.model.to_owned(), entry(listing.model))));
     }
     models
@@ -165,12 +165,19 @@ async fn list(app: &Arc<App>, member: &Arc<Member>) -> Option<Arc<Vec<ModelEntry
 
 async fn fetch(app: &Arc<App>, member: &Arc<Member>) -> Option<Vec<ModelEntry>> {
     let account = &member.account;
-    let speaks = profile::profile(account.kind).speaks;
     let mut request = Request::new(Full::<Bytes>::default());
-    *request.uri_mut() = target(&account.base_url, "/v1/models", Some("limit=1000")).ok()?;
-    *request.headers_mut() = headers::request(speaks, &HeaderMap::new(), &account.extra_headers);
+    let (path, query) = match account.kind {
+        AccountKind::ClaudeApi | AccountKind::ClaudeOauth => ("/v1/models", Some("limit=1000")),
+        AccountKind::OpenaiApi => ("/v1/models", None),
+        AccountKind::GeminiApi => ("/v1beta/models", Some("pageSize=1000")),
+        // Neither lists models for others than its own clients.
+        AccountKind::OpenaiOauth | AccountKind::GeminiOauth => return None,
+    };
+    *request.uri_mut() = target(&account.base_url, path, query).ok()?;
+    *request.headers_mut() =
+        headers::request(account.kind.service(), &HeaderMap::new(), &account.extra_headers);
     let secret = tokens::secret(app, member).await.ok()?;
-    auth::authenticate(request.headers_mut(), account, &secret).ok()?;
+    auth::authenticate(request.headers_mut(), (account, member.identity.as_ref()), &secret).ok()?;
     let response = member.client.send(request).await.ok()?;
     if !response.status().is_success() {
         return None;

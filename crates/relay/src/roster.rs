@@ -172,8 +172,9 @@ impl Member {
 
     /// Whether its plan has a model, by the name that the account knows it by.
     pub fn plan(&self, sent_as: &str) -> Plan {
+        let provider = self.account.kind.service();
         match &self.identity {
-            Some(identity) if !plan::serves(identity, sent_as) => Plan::Lacks,
+            Some(identity) if !plan::serves(provider, identity, sent_as) => Plan::Lacks,
             _ => Plan::Has,
         }
     }

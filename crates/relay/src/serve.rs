@@ -33,7 +33,7 @@ use crate::config::{Loaded, Settings};
 use crate::day::Calendar;
 use crate::expectation::Caches;
 use crate::guesses::Guesses;
-use crate::ingress::Counting;
+use crate::ingress::{Counting, Sockets};
 use crate::keyring::Keyring;
 use crate::metrics::Metrics;
 use crate::models::Catalogue;
@@ -126,6 +126,7 @@ pub async fn start(
         bodies: BodyMemory::new(settings.calls.body_memory_bytes),
         models: Catalogue::default(),
         caches: Caches::default(),
+        sockets: Sockets::default(),
         counting: Counting::default(),
         orphanage: Orphanage::default(),
         open_calls: OpenCalls::default(),

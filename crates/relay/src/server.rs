@@ -85,7 +85,8 @@ async fn serve(app: Arc<App>, stream: TcpStream, peer: IpAddr, graceful: Watcher
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
     builder.http2().timer(TokioTimer::new());
-    let connection = builder.serve_connection(TokioIo::new(stream), handler).into_owned();
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(stream), handler).into_owned();
     let mut connection = pin!(graceful.watch(connection));
     // The reader of heads has its own limit, but begins only when it is known which HTTP is spoken.
     let first_request = poll_fn(|cx| match connection.as_mut().poll(cx) {

@@ -10,21 +10,23 @@ use hyper::body::Incoming;
 
 use crate::app::App;
 use crate::ingress;
-use crate::route::ClientRoute;
+use crate::route::{ClientRoute, Marks};
 use crate::shutdown::Stage;
 
 /// Answers a request.
 pub async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
-    let marked = has_anthropic_mark(request.headers());
-    match ClientRoute::read(request.method(), request.uri().path(), marked) {
+    let marks = marks(request.headers());
+    match ClientRoute::read(request.method(), request.uri().path(), marks) {
         Some(route) => ingress::serve(app, route, request, peer).await,
         None => own(&app, request.method(), request.uri().path()),
     }
 }
 
 /// The addresses that both families have are Anthropic's when a request bears its marks.
-fn has_anthropic_mark(headers: &HeaderMap) -> bool {
-    headers.contains_key("anthropic-version") || headers.contains_key("x-api-key")
+fn marks(headers: &HeaderMap) -> Marks {
+    let is_anthropic =
+        headers.contains_key("anthropic-version") || headers.contains_key("x-api-key");
+    Marks { is_anthropic, upgrades: ingress::is_upgrade(headers) }
 }
 
 /// The relay's own addresses.

@@ -6,6 +6,7 @@
 //! ([`relay_store::credential_log`]); refresh tokens are single use, and one that is lost or used
 //! twice ends the sign-in.
 
+mod project;
 mod refresh;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use relay_core::secret::Secret;
 use relay_store::accounts::{StoredAccount, is_same_sign_in};
 use relay_upstream::fault::Fault;
 
+pub use self::project::{identify, project};
 pub use self::refresh::{resume, tell_of_end};
 use crate::app::App;
 use crate::roster::Member;
@@ -51,6 +53,8 @@ pub struct Keeper {
     pause: Mutex<Pause>,
     /// When the provider was last asked for the windows of who is signed in.
     windows_asked_at: AtomicI64,
+    /// Held by whoever asks for the project that calls are for; what the last one found.
+    project: tokio::sync::Mutex<Option<project::Found>>,
 }
 
 #[derive(Debug, Clone)]
@@ -79,6 +83,7 @@ impl Keeper {
             refreshing: tokio::sync::Mutex::default(),
             pause: Mutex::default(),
             windows_asked_at: AtomicI64::default(),
+            project: tokio::sync::Mutex::default(),
         }
     }
 
@@ -310,6 +315,7 @@ mod tests {
             refresh: Some(Secret::new("refresh")),
             expires_at: Some(Timestamp::from_millis(1_000_000 + lifetime_millis)),
             obtained_at: Timestamp::from_millis(1_000_000),
+            client_secret: None,
         }
     }
 
@@ -334,6 +340,7 @@ mod tests {
             refreshing: tokio::sync::Mutex::default(),
             pause: Mutex::default(),
             windows_asked_at: AtomicI64::default(),
+            project: tokio::sync::Mutex::default(),
         }
     }
 

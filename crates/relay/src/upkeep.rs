@@ -9,7 +9,7 @@ use relay_core::clock::Timestamp;
 use relay_core::event::Ending;
 use relay_core::id::AccountId;
 use relay_core::secret::Secret;
-use relay_upstream::oauth;
+use relay_upstream::oauth::{self, Holder};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::interval;
@@ -146,13 +146,14 @@ async fn ask(app: Arc<App>, member: Arc<Member>, wanted: Wanted) {
         ask_windows(&app, &member, &access).await;
     }
     if wanted.identity {
-        identify(&app, &member, (version, &access)).await;
+        tokens::identify(&app, &member, (version, &access)).await;
     }
 }
 
 async fn ask_windows(app: &App, member: &Arc<Member>, access: &Secret) {
-    let (base_url, now) = (&member.account.base_url, app.now());
-    match oauth::usage(&member.client, base_url, access, now).await {
+    let now = app.now();
+    let holder = Holder::new(&member.account, member.identity.as_ref(), access);
+    match oauth::usage(&member.client, &holder, now).await {
         Ok(windows) => {
             let has_room = !windows.is_empty()
                 && windows.iter().all(|(_, window)| window.used_permille < 1_000);
@@ -166,22 +167,6 @@ async fn ask_windows(app: &App, member: &Arc<Member>, access: &Secret) {
         }
         Err(error) => {
             tracing::debug!(account = %member.account.name, %error, "no windows are told");
-        }
-    }
-}
-
-/// Asks whose a sign-in is; `version` is that of its access token.
-async fn identify(app: &App, member: &Member, (version, access): (i64, &Secret)) {
-    match oauth::identity(&member.client, &member.account.base_url, access, app.now()).await {
-        Ok(identity) => {
-            let id = member.account.id;
-            let stored = app.store.set_identity(id, version, &identity, app.now()).await;
-            if let Err(error) = stored {
-                tracing::debug!(%error, "an identity was not stored; it is asked for again");
-            }
-        }
-        Err(error) => {
-            tracing::debug!(account = %member.account.name, %error, "no identity is told");
         }
     }
 }

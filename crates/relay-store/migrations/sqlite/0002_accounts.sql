@@ -8,6 +8,8 @@ create table accounts (
     kind               text    not null,
     base_url           text    not null,
     key_header         text    not null,
+    speaks             text    not null,
+    project            text    not null,
     enabled            integer not null,
     priority           integer not null,
     weight             integer not null,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use relay_core::account::{ClientRule, ExtraHeader, KeyHeader, OauthSettings, Sharing};
+use relay_core::account::{ClientRule, ExtraHeader, KeyHeader, OauthSettings, Sharing, Speaks};
 use relay_core::clock::Timestamp;
 use relay_core::credential::Credential;
 use relay_core::id::AccountId;
@@ -30,6 +30,10 @@ pub struct AccountChange {
     pub base_url: Option<String>,
     /// How the key is sent.
     pub key_header: Option<KeyHeader>,
+    /// Which protocol it is spoken to in.
+    pub speaks: Option<Speaks>,
+    /// The Google Cloud project that its calls are for; empty for that of its sign-in.
+    pub project: Option<String>,
     /// The operator's switch.
     pub enabled: Option<bool>,
     /// Lower goes first.
@@ -119,7 +123,9 @@ impl Store {
                  unary_millis = coalesce($15, unary_millis),
                  idle_millis = coalesce($16, idle_millis),
                  updated_at = $17,
-                 payload = coalesce($18, payload)
+                 payload = coalesce($18, payload),
+                 speaks = coalesce($19, speaks),
+                 project = coalesce($20, project)
              where id = $1 and removed_at is null",
         )
         .bind(id.0)
@@ -140,6 +146,8 @@ impl Store {
         .bind(change.idle.map(|deadline| row::millis(Some(deadline))))
         .bind(now.as_millis())
         .bind(change.payload.as_ref().map(json))
+        .bind(change.speaks.map(word))
+        .bind(&change.project)
         .execute(connection)
         .await
         .map_err(|error| taken(error, change.name.as_deref().unwrap_or_default()))?;

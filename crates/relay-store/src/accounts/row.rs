@@ -17,7 +17,7 @@ use crate::vault::Vault;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select id, name, note, kind, base_url, key_header, enabled, priority, weight, ",
+            "select id, name, note, kind, base_url, key_header, speaks, project, enabled, priority, weight, ",
             "concurrency_max, sharing, models, model_map, sealed_headers, payload, sealed_proxy, ",
             "clients, ",
             "oauth, stop_at, daily_cost_nanos, ends_at, first_byte_millis, unary_millis, ",
@@ -59,6 +59,8 @@ fn read(row: &SqliteRow, vault: &Vault) -> Result<StoredAccount, StoreError> {
             .ok_or(StoreError::Stored("kind of account"))?,
         base_url: columns.string()?,
         key_header: columns.word("key header of an account")?,
+        speaks: columns.word("protocol of an account")?,
+        project: Some(columns.string()?).filter(|project| !project.is_empty()),
         enabled: columns.flag()?,
         priority: columns.number()?,
         weight: columns.number()?,

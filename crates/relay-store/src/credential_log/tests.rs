@@ -28,6 +28,7 @@ fn pair(number: i64) -> Tokens {
         refresh: (number % 2 == 0).then(|| Secret::new(format!("what buys the next, {number}"))),
         expires_at: Some(Timestamp::from_seconds(number + 28_800)),
         obtained_at: Timestamp::from_seconds(number),
+        client_secret: None,
     }
 }
 

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use relay_core::account::{
-    AccountKind, ClientRule, Deadlines, ExtraHeader, KeyHeader, OauthSettings, Sharing,
+    AccountKind, ClientRule, Deadlines, ExtraHeader, KeyHeader, OauthSettings, Sharing, Speaks,
 };
 use relay_core::credential::{Credential, Identity};
 use relay_core::id::{AccountId, GroupId};
@@ -26,6 +26,8 @@ pub(crate) fn account(name: &str) -> NewAccount {
         kind: AccountKind::ClaudeApi,
         base_url: "http://127.0.0.1:1".into(),
         key_header: KeyHeader::XApiKey,
+        speaks: Speaks::Chat,
+        project: Some("a-project".into()),
         enabled: true,
         priority: -5,
         weight: 2,
@@ -97,6 +99,7 @@ async fn an_account_reads_back_as_it_was_added() {
     assert_eq!((account.id, account.name, account.note), (id, new.name, new.note));
     assert_eq!((account.kind, account.base_url), (new.kind, new.base_url));
     assert_eq!((account.key_header, account.enabled), (new.key_header, new.enabled));
+    assert_eq!((account.speaks, &account.project), (new.speaks, &new.project));
     assert_eq!((account.priority, account.weight), (new.priority, new.weight));
     assert_eq!((account.concurrency_max, account.sharing), (new.concurrency_max, new.sharing));
     assert_eq!((account.models, account.model_map), (new.models, new.model_map));

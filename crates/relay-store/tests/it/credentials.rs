@@ -18,6 +18,7 @@ pub(crate) fn pair(word: &str) -> Tokens {
         refresh: Some(Secret::new(format!("buys the next of {word}"))),
         expires_at: Some(minute(480)),
         obtained_at: START,
+        client_secret: None,
     }
 }
 
@@ -159,6 +160,7 @@ async fn an_identity_is_told_once() {
         organisation: "Example".into(),
         plan: "claude_max".into(),
         tier: "default_claude_max_20x".into(),
+        ..Identity::default()
     };
     let before = store.latest_change().await.expect("read");
     for _ in 0..3 {

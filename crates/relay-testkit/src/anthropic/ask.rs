@@ -5,13 +5,16 @@ use serde_json::Value;
 
 use super::tokens;
 use crate::directive::{self, Directive};
+use crate::format::Format;
 
 /// What an image counts, whatever its size.
-const IMAGE_TOKENS: u64 = 1_500;
+pub(crate) const IMAGE_TOKENS: u64 = 1_500;
 
-/// A Messages request, as far as the answer depends on it.
-#[derive(Debug, Clone)]
+/// A request of any format, as far as the answer depends on it.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of some request")]
 pub(crate) struct Ask {
+    pub(crate) format: Format,
     pub(crate) model: String,
     pub(crate) stream: bool,
     /// The directives in the texts of the last message of the user.
@@ -26,6 +29,20 @@ pub(crate) struct Ask {
     pub(crate) input: TokenUsage,
     /// Characters of the last text, which the default answer tells.
     pub(crate) text_chars: usize,
+    /// The shape that structured output is to have.
+    pub(crate) schema: Option<Value>,
+    /// Whether the last chunk of a stream is to state the usage (Chat).
+    pub(crate) include_usage: bool,
+    /// Whether reasoning is to come encrypted as well (Responses).
+    pub(crate) encrypted: bool,
+    /// Whether numbers are to come in Base64 (embeddings).
+    pub(crate) base64: bool,
+    /// How many pictures or embeddings are wanted.
+    pub(crate) wanted: u64,
+    /// Whether embeddings come as a list (Google).
+    pub(crate) batch: bool,
+    /// Whether a stream is wanted, as an array if not as events (Google).
+    pub(crate) streams_array: bool,
 }
 
 impl Ask {
@@ -51,6 +68,7 @@ impl Ask {
             may_think: matches!(body["thinking"]["type"].as_str(), Some("enabled" | "adaptive")),
             input: input_usage(&body, messages),
             text_chars: text.chars().count(),
+            ..Self::default()
         })
     }
 
@@ -64,7 +82,7 @@ impl Ask {
 }
 
 /// An array's elements; none of anything else.
-fn list(value: &Value) -> &[Value] {
+pub(crate) fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 

@@ -32,6 +32,11 @@ impl Frame {
         Self { bytes: format!("event: {name}\ndata: {data}\n\n").into(), kind }
     }
 
+    /// An event without a name.
+    pub(crate) fn data(kind: FrameKind, data: &Value) -> Self {
+        Self { bytes: format!("data: {data}\n\n").into(), kind }
+    }
+
     /// Whether scripts count it as an event.
     pub(crate) fn is_event(&self) -> bool {
         self.kind != FrameKind::Comment

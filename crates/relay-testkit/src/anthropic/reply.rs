@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::ask::Ask;
 use super::tokens;
 use crate::directive::Directive;
+use crate::format::Family;
+use crate::openai::others;
+use crate::schema;
 
 /// What is said when nothing particular is asked for.
 const LOREM: &str = "The quick brown fox jumps over the lazy dog, and the dog does not mind. \
@@ -25,14 +28,20 @@ pub(crate) enum Block {
     ToolUse { id: String, name: String, input: Value },
 }
 
-/// A whole answer.
+/// A whole answer, in whatever format it is written.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
+    pub(crate) serial: u64,
     pub(crate) id: String,
     pub(crate) model: String,
     pub(crate) blocks: Vec<Block>,
+    /// In Anthropic's words.
     pub(crate) stop_reason: &'static str,
+    /// Whether the text says why there is no answer.
+    pub(crate) refused: bool,
     pub(crate) usage: TokenUsage,
+    /// What of the output was thinking.
+    pub(crate) reasoning: u64,
 }
 
 impl Reply {
@@ -43,29 +52,46 @@ impl Reply {
             let deltas = split("Let me think. 让我想一想。Yes, that is it.");
             blocks.push(Block::Thinking { deltas, signature: format!("c2lnbmF0dXJl{serial:08}") });
         }
+        let reasoning = blocks.iter().map(Block::tokens).sum();
         let mut deltas = text_deltas(ask);
         deltas.extend(huge.map(|bytes| "h".repeat(bytes)));
         let mut stop_reason = "end_turn";
-        match tool_use(ask, serial) {
-            Some(tool) => {
-                blocks.push(Block::Text(split("I will use a tool. 我来用工具。")));
-                blocks.push(tool);
-                stop_reason = "tool_use";
-            }
-            None => blocks.push(Block::Text(deltas)),
+        let tools = tool_uses(ask, serial);
+        if let Some(text) = refusal(ask) {
+            blocks.push(Block::Text(split(text)));
+            stop_reason = "refusal";
+        } else if tools.is_empty() {
+            blocks.push(Block::Text(deltas));
+        } else {
+            blocks.push(Block::Text(split("I will use a tool. 我来用工具。")));
+            blocks.extend(tools);
+            stop_reason = "tool_use";
         }
         if ask.directives.contains(&Directive::StopAtMaximum) {
             stop_reason = "max_tokens";
         }
-        let mut usage = ask.input;
-        usage.output = 1 + blocks.iter().map(Block::tokens).sum::<u64>();
-        for directive in &ask.directives {
-            if let Directive::Searches(count) = directive {
-                usage.web_searches = *count;
-            }
-        }
         let id = format!("msg_fake_{serial:08}");
-        Self { id, model: ask.model.clone(), blocks, stop_reason, usage }
+        let model = ask.model.clone();
+        let usage = usage(ask, &blocks);
+        let refused = stop_reason == "refusal";
+        Self { serial, id, model, blocks, stop_reason, refused, usage, reasoning }
+    }
+
+    /// All that it says, thinking left out.
+    pub(crate) fn text(&self) -> String {
+        let texts = self.blocks.iter().filter_map(|block| match block {
+            Block::Text(deltas) => Some(deltas.concat()),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    /// The calls of tools, by id, name and input.
+    pub(crate) fn tools(&self) -> impl Iterator<Item = (&str, &str, &Value)> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::ToolUse { id, name, input } => Some((id.as_str(), name.as_str(), input)),
+            _ => None,
+        })
     }
 
     /// The body of an answer that is not streamed.
@@ -133,6 +159,9 @@ pub(crate) fn split(text: &str) -> Vec<String> {
 }
 
 fn text_deltas(ask: &Ask) -> Vec<String> {
+    if let Some(shape) = &ask.schema {
+        return split(&schema::instance(shape, ask.nonce().as_deref()));
+    }
     for directive in &ask.directives {
         match directive {
             Directive::Say(text) => return split(text),
@@ -151,14 +180,55 @@ fn text_deltas(ask: &Ask) -> Vec<String> {
     split(&format!("{images}You sent {} characters. {LOREM}", ask.text_chars))
 }
 
-/// The tool that the text asks for, if the request offers it.
-fn tool_use(ask: &Ask, serial: u64) -> Option<Block> {
-    ask.directives.iter().find_map(|directive| match directive {
-        Directive::Tool { name, input } if ask.tools.contains(name) => Some(Block::ToolUse {
-            id: format!("toolu_fake_{serial:08}"),
+/// The tools that the text asks for, as far as the request offers them.
+fn tool_uses(ask: &Ask, serial: u64) -> Vec<Block> {
+    let asked = ask.directives.iter().filter_map(|directive| match directive {
+        Directive::Tool { name, input } if ask.tools.contains(name) => Some((name, input)),
+        _ => None,
+    });
+    let prefix = match ask.format.family() {
+        Family::Anthropic => "toolu",
+        _ => "call",
+    };
+    asked
+        .enumerate()
+        .map(|(index, (name, input))| Block::ToolUse {
+            // The first has the id that it would have alone. None is another's with `_1` at its
+            // end: so Claude Code names the parts of what it has merged by itself.
+            id: match index {
+                0 => format!("{prefix}_fake_{serial:08}"),
+                _ => format!("{prefix}_fake_{index}_{serial:08}"),
+            },
             name: name.clone(),
             input: if input.is_null() { json!({}) } else { input.clone() },
-        }),
+        })
+        .collect()
+}
+
+fn refusal(ask: &Ask) -> Option<&str> {
+    ask.directives.iter().find_map(|directive| match directive {
+        Directive::Refuse(text) => Some(text.as_str()),
         _ => None,
     })
+}
+
+/// What the answer states to have used.
+fn usage(ask: &Ask, blocks: &[Block]) -> TokenUsage {
+    let mut usage = ask.input;
+    usage.output = 1 + blocks.iter().map(Block::tokens).sum::<u64>();
+    for directive in &ask.directives {
+        match directive {
+            Directive::Searches(count) => usage.web_searches = *count,
+            Directive::Cached(count) => {
+                let read = usage.cache_read.max(*count).min(usage.cache_read + usage.input);
+                usage.input -= read - usage.cache_read;
+                usage.cache_read = read;
+            }
+            _ => {}
+        }
+    }
+    if ask.format.family() != Family::Anthropic {
+        usage.web_searches = 0;
+    }
+    others::usage(ask, usage)
 }

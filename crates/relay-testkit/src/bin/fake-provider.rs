@@ -12,10 +12,12 @@ use relay_testkit::{FakeProvider, FastProvider};
 const HELP: &str = "\
 fake-provider [--port N] [--fast]
 
-Speaks Anthropic Messages on 127.0.0.1. In the text of the last message of the user:
+Speaks the protocols of Anthropic, OpenAI, ChatGPT (Codex) and Google on 127.0.0.1, by the path of
+a request. In the text of the last message of the user:
   [[say TEXT]]           answer exactly this        [[long N]]      about N characters
   [[tool NAME {json}]]   call this tool             [[think]]       think first
   [[stop max]]           end for max_tokens         [[searches N]]  bill N searches
+  [[refuse TEXT]]        decline                    [[cached N]]    N input tokens were cached
   [[slow MS]]            wait between events        [[hang]]        never answer
   [[paced COUNT MS]]     COUNT deltas, MS apart     [[call N]]      a marker for the log
   [[status CODE [retry-after=S] [key=K] [MESSAGE]]] refuse; with key, only that credential
@@ -23,12 +25,14 @@ Speaks Anthropic Messages on 127.0.0.1. In the text of the last message of the u
 GET /__requests and GET /__served tell what was seen and served; POST /__reset forgets it.
 
 Signing in, once one of these was asked for; bodies are JSON:
-  POST /__issue {owner, lifetime_ms}   a login's first tokens, as `crs account add` reads them
+  POST /__issue {owner, lifetime_ms, realm}   a login's first tokens, as `crs account add` reads
+                                       them; realm: claude (usual), chatgpt, google
   POST /__issue {owner, setup: true}   a login that is one long-lived token
   POST /__agree {owner, url}           agrees in the browser; answers {pasted: CODE#STATE}
   POST /__refreshing {owner, do}       do: lose-next, refuse, fail, well, revoke-access
   GET  /__refreshes                    {refreshes: [...], reused}
-Tokens are refreshed, and codes exchanged, at POST /v1/oauth/token.
+Tokens are refreshed, and codes exchanged, at POST /v1/oauth/token, for ChatGPT at /oauth/token, for
+Google at /token.
 
 --fast: canned answers at the least cost; only [[paced COUNT MS]], whose deltas say when they were
 sent, GET /__served, and POST /__failing {KEY=STATUS, KEY=reset or KEY=well, as plain text}.

@@ -5,9 +5,10 @@ use memchr::memmem;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::answer::Answer;
-use crate::anthropic::ask::Ask;
 use crate::anthropic::events::{self, FrameKind};
 use crate::anthropic::reply::{Block, Reply};
+use crate::bodies::{chat_body, code_assist_body, gemini_body, responses_body};
+use crate::format::Format;
 use crate::http1::{LAST_CHUNK, write_chunk};
 use crate::message::messages_body;
 use crate::plan::Plan;
@@ -17,7 +18,87 @@ const UNARY_CHARS: usize = 380;
 /// The text of a delta: the moment of its sending stands in place of the noughts.
 const DELTA_TEXT: &str = "@00000000000000000000 ";
 
-/// Answers, ready for the wire.
+/// Which answers a request may get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speech {
+    Messages,
+    Chat,
+    /// Chat with usage in the last chunk of streams.
+    ChatWithUsage,
+    Responses,
+    Gemini,
+    CodeAssist,
+}
+
+impl Speech {
+    /// What a request with this start line and this body is to be answered in.
+    pub(super) fn of(start: &str, body: &[u8]) -> Self {
+        let has = |text: &str| memmem::find(start.as_bytes(), text.as_bytes()).is_some();
+        if has("/messages") {
+            Self::Messages
+        } else if has("/chat/completions") {
+            let usage = memmem::find(body, br#""include_usage":true"#).is_some();
+            if usage { Self::ChatWithUsage } else { Self::Chat }
+        } else if has("/responses") {
+            Self::Responses
+        } else if has("/v1internal:") {
+            Self::CodeAssist
+        } else if has("enerateContent") {
+            Self::Gemini
+        } else {
+            Self::Messages
+        }
+    }
+
+    /// Address and body of a request that is answered so.
+    fn request(self, text: &str, stream: bool) -> (&'static str, Bytes) {
+        let google = if stream { "/m:streamGenerateContent?alt=sse" } else { "/m:generateContent" };
+        let assist = if stream {
+            "/v1internal:streamGenerateContent?alt=sse"
+        } else {
+            "/v1internal:generateContent"
+        };
+        match self {
+            Self::Messages => {
+                let body = messages_body("claude-sonnet-4-6", text).stream(stream);
+                ("/v1/messages", body.bytes())
+            }
+            Self::Chat => {
+                ("/v1/chat/completions", chat_body("gpt-5.4", text).stream(stream).bytes())
+            }
+            Self::ChatWithUsage => {
+                let body = chat_body("gpt-5.4", text).stream(stream).include_usage();
+                ("/v1/chat/completions", body.bytes())
+            }
+            Self::Responses => {
+                ("/v1/responses", responses_body("gpt-5.4", text).stream(stream).bytes())
+            }
+            Self::Gemini => (google, gemini_body(text).set("model", "gemini-3-pro".into()).bytes()),
+            Self::CodeAssist => (assist, code_assist_body("gemini-3-pro", "p", text).bytes()),
+        }
+    }
+}
+
+/// The answers in every speech.
+#[derive(Debug)]
+pub(super) struct Book([Canned; 6]);
+
+impl Book {
+    pub(super) fn new() -> Self {
+        use Speech as S;
+        // In the order of the variants.
+        Self(
+            [S::Messages, S::Chat, S::ChatWithUsage, S::Responses, S::Gemini, S::CodeAssist]
+                .map(Canned::new),
+        )
+    }
+
+    pub(super) fn page(&self, speech: Speech) -> &Canned {
+        &self.0[speech as usize]
+    }
+}
+
+/// Answers of one speech, ready for the wire.
 #[derive(Debug)]
 pub(super) struct Canned {
     pub(super) unary: Bytes,
@@ -37,10 +118,12 @@ pub(super) struct Delta {
 }
 
 impl Canned {
-    pub(super) fn new() -> Self {
+    fn new(speech: Speech) -> Self {
         let ask = |text: &str, stream| {
-            let body = messages_body("claude-sonnet-4-6", text).stream(stream).bytes();
-            Ask::read(&body).expect("the kit's own request is sound")
+            let (target, body) = speech.request(text, stream);
+            let path = target.split('?').next().unwrap_or(target);
+            let format = Format::of(path).expect("the kit's own request is known");
+            format.read(target, &body).expect("the kit's own request is sound")
         };
         let plan =
             Plan::new(&Answer::well(), Some(&ask(&format!("[[long {UNARY_CHARS}]]"), false)), 1);
@@ -50,7 +133,7 @@ impl Canned {
         let head = Plan::new(&Answer::well(), Some(&ask), 1).head;
         let mut reply = Reply::to(&ask, 1, None);
         reply.blocks = vec![Block::Text(vec![DELTA_TEXT.to_owned()])];
-        let frames = events::frames(&reply);
+        let frames = Format::frames(&reply, &ask);
         let delta = frames.iter().position(|frame| frame.kind == FrameKind::Delta);
         let delta = delta.expect("the answer has a delta");
         let chunks = |range: &[events::Frame]| {

@@ -49,8 +49,13 @@ impl Failures {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
-        let presented = headers.get("x-api-key")?;
+        let named = ["x-api-key", "x-goog-api-key"].into_iter().find_map(|name| headers.get(name));
+        let presented = named.or_else(|| headers.get("authorization"))?.as_bytes();
+        let presented = presented.strip_prefix(b"Bearer ").unwrap_or(presented);
         let by_key = self.by_key.read();
-        by_key.iter().find(|(key, _)| key == presented).map(|(_, failing)| failing.clone())
+        by_key
+            .iter()
+            .find(|(key, _)| key.as_bytes() == presented)
+            .map(|(_, failing)| failing.clone())
     }
 }

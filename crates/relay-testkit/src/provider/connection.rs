@@ -84,16 +84,17 @@ async fn answer<R: AsyncRead + Unpin>(
     writer: &mut (impl AsyncWrite + Unpin),
 ) -> Then {
     let in_flight = state.log.begin(seen.clone());
-    let ask = Ask::read(&seen.body);
+    let ask = match seen.format() {
+        Some(format) => format.read(&seen.path_and_query, &seen.body),
+        None => Err("nothing is asked"),
+    };
     let (answer, ticket) = match state.scripted(&seen) {
         Some(answer) => (answer, None),
-        None => state
-            .issuer
-            .answer(&seen, &state.time, inbound.peer_left())
-            .await
-            .unwrap_or_else(|| (decide::usual(&seen, ask.as_ref().map_err(|lack| *lack)), None)),
+        None => state.issuer.answer(&seen, &state.time, inbound.peer_left()).await.unwrap_or_else(
+            || (decide::usual(&seen, ask.as_ref().map_err(|lack| *lack), state), None),
+        ),
     };
-    let answer = answer.given_at(state.time.now());
+    let answer = answer.in_shape_of(seen.family()).given_at(state.time.now());
     let mut plan = Plan::new(&answer, ask.as_ref().ok(), state.next_serial());
     if seen.method == "HEAD" {
         plan.drop_body();
@@ -112,6 +113,8 @@ async fn answer<R: AsyncRead + Unpin>(
         model: ask.map(|ask| ask.model).unwrap_or_default(),
         status: plan.status,
         usage: plan.usage,
+        reasoning: plan.reasoning,
+        account: seen.account(),
         delivered_whole: progress.complete && plan.ends_well,
         events_sent: plan.events.iter().filter(|end| **end <= progress.bytes_sent).count(),
         bytes_sent: progress.bytes_sent,

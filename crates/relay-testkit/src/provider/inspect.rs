@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::issuer::{Authorization, RefreshScript};
 use super::log::{SeenRequest, Served};
-use super::{RefreshSeen, State};
+use super::{Realm, RefreshSeen, State};
 use crate::answer::Answer;
 
 /// Answers requests for the test's own ends; these are not in the log themselves.
@@ -53,7 +53,8 @@ fn sign_in(seen: &SeenRequest, state: &State) -> Result<Value, String> {
         "/__issue" => {
             let lifetime = body["lifetime_ms"].as_u64().ok_or("lifetime_ms is missing")?;
             let lifetime = Duration::from_millis(lifetime);
-            Ok(state.issuer.with(|book| book.issue(owner, lifetime, now)).to_value())
+            let realm = Realm::named(body["realm"].as_str()).ok_or("realm is unknown")?;
+            Ok(state.issuer.with(|book| book.issue((realm, owner), lifetime, now)).to_value())
         }
         "/__agree" => {
             let agreed = Authorization::read(body["url"].as_str().ok_or("url is missing")?)?;

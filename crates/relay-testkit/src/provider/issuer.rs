@@ -5,6 +5,8 @@ mod book;
 mod browser;
 mod form;
 mod gate;
+mod identity;
+mod seen;
 mod token;
 
 use std::sync::Arc;
@@ -18,11 +20,12 @@ use super::log::SeenRequest;
 use super::time::TimeSource;
 use crate::answer::Answer;
 pub(super) use book::{Book, RefreshScript};
-pub use book::{IssuedTokens, RefreshOutcome, RefreshSeen};
 pub(super) use browser::Authorization;
 use gate::Gate;
 pub use gate::RefreshGate;
 pub(super) use gate::Side;
+pub use identity::Realm;
+pub use seen::{IssuedTokens, RefreshOutcome, RefreshSeen};
 pub(super) use token::Ticket;
 
 /// An issuer; it takes no part in anything until a test asks something of it.
@@ -91,8 +94,10 @@ impl Issuer {
         if !self.active.load(Ordering::Acquire) {
             return None;
         }
-        if seen.method == "POST" && seen.path().ends_with("/v1/oauth/token") {
-            return Some(self.token(seen, time, left).await);
+        if seen.method == "POST"
+            && let Some(realm) = Realm::of_path(seen.path())
+        {
+            return Some(self.token((realm, seen), time, left).await);
         }
         let answer = self.with(|book| access::answer(book, seen, time.now()));
         answer.map(|answer| (answer, None))

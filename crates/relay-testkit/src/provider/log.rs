@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::directive;
+use crate::format::{Family, Format};
+use crate::google;
 use crate::http1::Head;
 
 /// A request as it arrived.
@@ -26,7 +28,8 @@ pub struct SeenRequest {
     pub body: Bytes,
     /// When it was complete.
     pub at: Timestamp,
-    /// The credential, of `x-api-key` or `authorization: Bearer`; empty if there is none.
+    /// The credential, of `x-api-key`, `x-goog-api-key` or `authorization: Bearer`; empty if there
+    /// is none.
     pub api_key: String,
     /// Whose issued access token it carries (see [`crate::FakeProvider::issues`]), good or not;
     /// empty if it carries none.
@@ -42,7 +45,11 @@ impl SeenRequest {
         let path_and_query = words.next().unwrap_or_default();
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
         let bearer = || header("authorization").and_then(bearer_of);
-        let api_key = header("x-api-key").or_else(bearer).unwrap_or_default().to_owned();
+        let api_key = header("x-api-key")
+            .or_else(|| header("x-goog-api-key"))
+            .or_else(bearer)
+            .unwrap_or_default()
+            .to_owned();
         let beta = head.headers.get_all("anthropic-beta").iter();
         let beta = beta.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
         let beta = beta.map(|name| name.trim().to_owned()).collect();
@@ -65,6 +72,46 @@ impl SeenRequest {
         self.method == "POST" && self.path().ends_with("/v1/messages")
     }
 
+    /// Whether it asks for an answer, of whatever protocol: embeddings, pictures and compaction
+    /// are calls too, counting tokens and what is told of accounts and models is none.
+    pub fn is_call(&self) -> bool {
+        self.format().is_some_and(|format| !format.only_counts())
+    }
+
+    /// The ChatGPT account (`chatgpt-account-id`) or the Code Assist project that it names; empty
+    /// if it names none.
+    pub fn account(&self) -> String {
+        match self.header("chatgpt-account-id") {
+            "" => self.json()["project"].as_str().unwrap_or_default().to_owned(),
+            account => account.to_owned(),
+        }
+    }
+
+    /// What it asks for, if that has an answer of its own shape.
+    pub(crate) fn format(&self) -> Option<Format> {
+        if self.method == "POST" { Format::of(self.path()) } else { None }
+    }
+
+    /// In whose shapes it is answered.
+    pub(crate) fn family(&self) -> Family {
+        let path = self.path();
+        if let Some(format) = Format::of(path) {
+            return format.family();
+        }
+        if path.contains("/v1beta/") || path.contains("v1internal") {
+            return Family::Google;
+        }
+        if path.contains("/backend-api/") {
+            return Family::Codex;
+        }
+        let models = path.ends_with("/v1/models") || path.contains("/v1/models/");
+        let bearer = self.headers.contains_key("authorization");
+        if models && bearer && self.header("anthropic-version").is_empty() {
+            return Family::OpenAi;
+        }
+        Family::Anthropic
+    }
+
     /// A header as text; empty if it is absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -77,7 +124,7 @@ impl SeenRequest {
 
     /// The model that it asks for; empty if it names none.
     pub fn model(&self) -> String {
-        self.json()["model"].as_str().unwrap_or_default().to_owned()
+        google::ask::model_of(&self.path_and_query, &self.json())
     }
 
     /// The marker `[[call N]]` within the body.
@@ -125,8 +172,12 @@ pub struct Served {
     pub status: u16,
     /// What the answer states when it is delivered to its end, whether it was or not.
     pub usage: TokenUsage,
-    /// Whether all bytes were written before the peer closed, and a stream's `message_stop` was
-    /// among them. An error answer that was written whole counts as well; its usage is zero.
+    /// What of the output was thinking, by the same statement.
+    pub reasoning: u64,
+    /// The ChatGPT account or Code Assist project that the request named; empty if none.
+    pub account: String,
+    /// Whether all bytes were written before the peer closed, and a stream's end (`message_stop`
+    /// and its like) was among them. An error answer that was written whole counts as well; its usage is zero.
     pub delivered_whole: bool,
     /// Events written, for a stream.
     pub events_sent: usize,
@@ -150,7 +201,7 @@ impl Served {
             "call": self.call, "nonce": self.nonce, "path": self.path, "api_key": self.api_key,
             "owner": self.owner, "model": self.model, "status": self.status, "usage": self.usage_json(),
             "delivered_whole": self.delivered_whole, "events_sent": self.events_sent,
-            "bytes_sent": self.bytes_sent, "cancelled_by_peer": self.cancelled_by_peer,
+            "account": self.account, "bytes_sent": self.bytes_sent, "cancelled_by_peer": self.cancelled_by_peer,
         })
     }
 
@@ -160,6 +211,7 @@ impl Served {
             "input": usage.input, "output": usage.output, "cache_read": usage.cache_read,
             "cache_write_5m": usage.cache_write_5m, "cache_write_1h": usage.cache_write_1h,
             "web_searches": usage.web_searches,
+            "reasoning": self.reasoning,
         })
     }
 }

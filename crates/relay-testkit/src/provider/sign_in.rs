@@ -8,13 +8,20 @@ use relay_core::clock::Clock;
 use serde_json::Value;
 
 use super::issuer::{Authorization, Issuer, RefreshScript, Side};
-use super::{FakeProvider, IssuedTokens, RefreshGate, RefreshOutcome, RefreshSeen, WAIT_MAX};
+use super::{
+    FakeProvider, IssuedTokens, Realm, RefreshGate, RefreshOutcome, RefreshSeen, WAIT_MAX,
+};
 use crate::answer::Answer;
 
 impl FakeProvider {
     /// Where tokens are had: codes and refresh tokens are exchanged here.
     pub fn token_url(&self) -> String {
-        format!("{}/v1/oauth/token", self.base_url())
+        self.token_url_in(Realm::Claude)
+    }
+
+    /// Where tokens of this realm are had.
+    pub fn token_url_in(&self, realm: Realm) -> String {
+        format!("{}{}", self.base_url(), realm.token_path())
     }
 
     /// Goes by this clock where tokens expire and limits open again, instead of the machine's.
@@ -24,8 +31,13 @@ impl FakeProvider {
 
     /// Makes a login of `owner`. Its access tokens live so long, those of later refreshes too.
     pub fn issues(&self, owner: &str, lifetime: Duration) -> IssuedTokens {
+        self.issues_in(Realm::Claude, owner, lifetime)
+    }
+
+    /// The same for the sign-in of this realm.
+    pub fn issues_in(&self, realm: Realm, owner: &str, lifetime: Duration) -> IssuedTokens {
         let now = self.state.time.now();
-        self.issuer().with(|book| book.issue(owner, lifetime, now))
+        self.issuer().with(|book| book.issue((realm, owner), lifetime, now))
     }
 
     /// Makes a login of `owner` that is one token for a year of calls: it cannot be refreshed,
@@ -48,6 +60,20 @@ impl FakeProvider {
         let read = Authorization::read(authorize_url);
         let agreed = read.unwrap_or_else(|mistake| panic!("{mistake}: {authorize_url}"));
         self.issuer().with(|book| book.agree(owner, agreed))
+    }
+
+    /// Plays `owner` in the browser, who agrees; returns the address at which the browser ends,
+    /// with the code and the state, as it is pasted for ChatGPT and Google.
+    ///
+    /// # Panics
+    /// If the address lacks something that the sign-in needs.
+    pub fn agrees_at(&self, authorize_url: &str, owner: &str) -> String {
+        let read = Authorization::read(authorize_url);
+        let agreed = read.unwrap_or_else(|mistake| panic!("{mistake}: {authorize_url}"));
+        let address = agreed.redirect_uri().to_owned();
+        let pasted = self.issuer().with(|book| book.agree(owner, agreed));
+        let (code, state) = pasted.split_once('#').unwrap_or((&pasted, ""));
+        format!("{address}?code={code}&state={state}")
     }
 
     /// The refreshes that arrived, in order.
@@ -113,10 +139,10 @@ impl FakeProvider {
         self.issuer().with(|book| book.only_claude_code = true);
     }
 
-    /// Answers every Messages call with any token of `owner`, good or not, with `answer`.
+    /// Answers every call with any token of `owner`, good or not, with `answer`.
     pub fn answers_owner(&self, owner: &str, answer: Answer) {
         let owner = owner.to_owned();
-        self.answers_when(move |seen| seen.is_message() && seen.owner == owner, answer);
+        self.answers_when(move |seen| seen.is_call() && seen.owner == owner, answer);
     }
 
     /// What `…/api/oauth/profile` tells of `owner`.

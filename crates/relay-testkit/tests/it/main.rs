@@ -1,12 +1,16 @@
 //! The test kit against itself, over real sockets and processes.
 
 mod answers;
+mod fast;
 mod faults;
+mod google;
 mod log;
 mod oauth;
+mod openai;
 mod process;
 mod proxies;
 mod shapes;
+mod websocket;
 
 use relay_testkit::{Client, FakeProvider, MessagesBody, Received, messages_body};
 

@@ -1,5 +1,6 @@
 //! The provider's sign-in: tokens, their rotation, and what they open.
 
+mod realms;
 mod refreshing;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use relay_core::protocol::Service;
 use relay_core::secret::Secret;
 use sha2::{Digest, Sha256};
 
@@ -15,7 +16,8 @@ use super::request::told;
 const PASTED_BYTES_MAX: usize = 8 * 1024;
 
 /// All but what RFC 3986 calls unreserved.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const RESERVED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The secrets of one sign-in (RFC 7636): who starts it must be who ends it.
 #[derive(Clone, PartialEq, Eq)]
@@ -78,17 +80,16 @@ pub enum PastedCodeError {
 /// A query that the configured address has stays, but for the parameters that are set here.
 pub fn authorize_url(endpoints: &Endpoints, pkce: &Pkce) -> String {
     let challenge = pkce.challenge();
-    let ours = [
-        // A quirk of Anthropic's page: it then shows the code instead of sending it on.
-        ("code", "true"),
-        ("client_id", &endpoints.client_id),
+    let mut ours = peculiar(endpoints.provider).to_vec();
+    ours.extend([
+        ("client_id", endpoints.client_id.as_str()),
         ("response_type", "code"),
         ("redirect_uri", &endpoints.redirect_url),
         ("scope", &endpoints.scope),
         ("code_challenge", &challenge),
         ("code_challenge_method", "S256"),
         ("state", &pkce.state),
-    ];
+    ]);
     let address = endpoints.authorize_url.trim();
     let (address, fragment) = match address.split_once('#') {
         Some((address, fragment)) => (address, Some(fragment)),
@@ -110,6 +111,20 @@ pub fn authorize_url(endpoints: &Endpoints, pkce: &Pkce) -> String {
         url.push_str(fragment);
     }
     url
+}
+
+/// What the page of one provider alone is told.
+const fn peculiar(provider: Service) -> &'static [(&'static str, &'static str)] {
+    match provider {
+        // It then shows the code instead of sending it on.
+        Service::Claude => &[("code", "true")],
+        // The account's id then stands in the tokens, and the page asks no more than it has to.
+        Service::Openai => {
+            &[("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true")]
+        }
+        // There is no refresh token otherwise.
+        Service::Gemini => &[("access_type", "offline"), ("prompt", "consent")],
+    }
 }
 
 /// The code in what a person pasted: `code#state`, `code&state=…`, `code=…&state=…`, or the whole

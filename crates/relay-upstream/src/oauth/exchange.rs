@@ -6,14 +6,18 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Identity, Tokens};
+use relay_core::protocol::Service;
 use relay_core::secret::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::request::{Answer, Said, Unanswered, post, retry_at, said, send};
-use super::{Endpoints, Flow, Granted, Pkce, SETUP_TOKEN_LIFE, TokenFault};
+use super::request::{Answer, Said, Unanswered, post, post_form, retry_at, said, send};
+use super::{Endpoints, Flow, Granted, Pkce, SETUP_TOKEN_LIFE, TokenFault, claims, completed};
 use crate::client::Client;
 
 /// The longest life of a token that is believed.
@@ -31,11 +35,12 @@ const CODE_REFUSALS: [&str; 7] = [
     "unsupported_grant_type",
 ];
 
-/// The one that refuses a refresh token for good. The real endpoint says
+/// Those that refuse a refresh token for good. Anthropic's real endpoint says
 /// `{"error": "invalid_grant", "error_description": "Refresh token not found or invalid"}`, status
-/// 400. All others judge the client or the request, which an operator can set right: the token
-/// may still be good.
-const TOKEN_REFUSALS: [&str; 1] = ["invalid_grant"];
+/// 400; OpenAI's tells in `error.code` what became of the token. All others judge the client or the
+/// request, which an operator can set right: the token may still be good.
+const TOKEN_REFUSALS: [&str; 4] =
+    ["invalid_grant", "refresh_token_expired", "refresh_token_invalidated", "refresh_token_reused"];
 
 /// Exchanges the code of a sign-in for tokens.
 ///
@@ -47,10 +52,14 @@ pub async fn exchange(
     code: &Secret,
     now: Timestamp,
 ) -> Result<Granted, TokenFault> {
-    let body = exchange_body(endpoints, pkce, code);
-    let answer = ask(client, &endpoints.token_url, &body).await?;
+    let request = match endpoints.provider {
+        Service::Claude => post(&endpoints.token_url, &exchange_body(endpoints, pkce, code)),
+        Service::Openai | Service::Gemini => exchange_form(endpoints, pkce, code),
+    };
+    let answer = ask(client, request).await?;
     let state = Secret::new(pkce.state());
-    read(&answer, &[code, pkce.verifier(), &state], None, now)
+    let secrets = Secrets { sent: &[code, pkce.verifier(), &state], old: None, endpoints };
+    read(&answer, &secrets, now)
 }
 
 /// Buys the next tokens with the refresh token. Has to be done once at a time for an account, and
@@ -62,9 +71,13 @@ pub async fn refresh(
     now: Timestamp,
 ) -> Result<Granted, TokenFault> {
     let Some(refresh) = tokens.refresh.as_ref() else { return Err(TokenFault::NotRefreshable) };
-    let body = refresh_body(endpoints, refresh);
-    let answer = ask(client, &endpoints.token_url, &body).await?;
-    read(&answer, &[refresh, &tokens.access], Some(refresh), now)
+    let request = match endpoints.provider {
+        Service::Claude => post(&endpoints.token_url, &refresh_body(endpoints, refresh)),
+        Service::Openai | Service::Gemini => refresh_form(endpoints, refresh),
+    };
+    let answer = ask(client, request).await?;
+    let secrets = Secrets { sent: &[refresh, &tokens.access], old: Some(tokens), endpoints };
+    read(&answer, &secrets, now)
 }
 
 fn exchange_body(endpoints: &Endpoints, pkce: &Pkce, code: &Secret) -> Value {
@@ -90,8 +103,49 @@ fn refresh_body(endpoints: &Endpoints, refresh: &Secret) -> Value {
     })
 }
 
-async fn ask(client: &Client, url: &str, body: &Value) -> Result<Answer, TokenFault> {
-    let answer = match post(url, body) {
+/// RFC 6749, section 4.1.3, as OpenAI and Google want it.
+fn exchange_form(
+    endpoints: &Endpoints,
+    pkce: &Pkce,
+    code: &Secret,
+) -> Result<Request<Full<Bytes>>, Unanswered> {
+    let mut fields = vec![
+        ("grant_type", "authorization_code"),
+        ("code", code.expose()),
+        ("redirect_uri", endpoints.redirect_url.as_str()),
+        ("client_id", endpoints.client_id.as_str()),
+        ("code_verifier", pkce.verifier().expose()),
+    ];
+    fields.extend(client_secret(endpoints));
+    post_form(&endpoints.token_url, &fields)
+}
+
+/// RFC 6749, section 6. OpenAI's clients name the scope again, Google's do not.
+fn refresh_form(
+    endpoints: &Endpoints,
+    refresh: &Secret,
+) -> Result<Request<Full<Bytes>>, Unanswered> {
+    let mut fields = vec![
+        ("grant_type", "refresh_token"),
+        ("refresh_token", refresh.expose()),
+        ("client_id", endpoints.client_id.as_str()),
+    ];
+    if endpoints.provider == Service::Openai {
+        fields.push(("scope", endpoints.scope.as_str()));
+    }
+    fields.extend(client_secret(endpoints));
+    post_form(&endpoints.token_url, &fields)
+}
+
+fn client_secret(endpoints: &Endpoints) -> Option<(&'static str, &str)> {
+    endpoints.client_secret.as_ref().map(|secret| ("client_secret", secret.expose()))
+}
+
+async fn ask(
+    client: &Client,
+    request: Result<Request<Full<Bytes>>, Unanswered>,
+) -> Result<Answer, TokenFault> {
+    let answer = match request {
         Ok(request) => send(client, request).await,
         Err(unsendable) => Err(unsendable),
     };
@@ -101,16 +155,22 @@ async fn ask(client: &Client, url: &str, body: &Value) -> Result<Answer, TokenFa
     })
 }
 
-/// What an answer means; `old` is the refresh token that stays if none comes.
-fn read(
-    answer: &Answer,
-    sent: &[&Secret],
-    old: Option<&Secret>,
-    now: Timestamp,
-) -> Result<Granted, TokenFault> {
+/// What was sent and must not be repeated, and what stays of it.
+struct Secrets<'a> {
+    sent: &'a [&'a Secret],
+    /// The tokens that were to be replaced; their refresh token stays if no other comes.
+    old: Option<&'a Tokens>,
+    endpoints: &'a Endpoints,
+}
+
+/// What an answer means.
+fn read(answer: &Answer, secrets: &Secrets<'_>, now: Timestamp) -> Result<Granted, TokenFault> {
     if !answer.status.is_success() {
-        let refusals = if old.is_some() { &TOKEN_REFUSALS[..] } else { &CODE_REFUSALS[..] };
-        return Err(refusal(answer, sent, refusals, now));
+        let is_refresh = secrets.old.is_some();
+        let refusals = if is_refresh { &TOKEN_REFUSALS[..] } else { &CODE_REFUSALS[..] };
+        let mut sent = secrets.sent.to_vec();
+        sent.extend(&secrets.endpoints.client_secret);
+        return Err(refusal(answer, &sent, refusals, now));
     }
     let unclear = |why: &str| TokenFault::Unclear { why: why.to_owned() };
     let body = answer.body.as_ref().map_err(|why| unclear(why))?;
@@ -121,13 +181,21 @@ fn read(
     };
     let access = secret(given.access_token.as_ref())
         .ok_or_else(|| unclear("there is no access token in it"))?;
+    let stated = given.expires_in.as_ref().and_then(life).map(|life| now.plus(life));
+    let mut identity = given.identity();
+    if secrets.endpoints.provider != Service::Claude {
+        let id_token = given.id_token.as_ref().and_then(Value::as_str).unwrap_or_default();
+        identity = completed(claims::identity(id_token), &claims::identity(access.expose()));
+    }
     let tokens = Tokens {
+        expires_at: stated.or_else(|| claims::expiry(access.expose())),
         access,
-        refresh: secret(given.refresh_token.as_ref()).or_else(|| old.cloned()),
-        expires_at: given.expires_in.as_ref().and_then(life).map(|life| now.plus(life)),
+        refresh: secret(given.refresh_token.as_ref())
+            .or_else(|| secrets.old.and_then(|old| old.refresh.clone())),
         obtained_at: now,
+        client_secret: secrets.old.and_then(|old| old.client_secret.clone()),
     };
-    Ok(Granted { tokens, identity: given.identity() })
+    Ok(Granted { tokens, identity })
 }
 
 fn refusal(answer: &Answer, sent: &[&Secret], refusals: &[&str], now: Timestamp) -> TokenFault {
@@ -150,6 +218,8 @@ struct Given {
     access_token: Option<Value>,
     refresh_token: Option<Value>,
     expires_in: Option<Value>,
+    /// Read for what it tells, and forgotten.
+    id_token: Option<Value>,
     account: Option<Value>,
     organization: Option<Value>,
 }

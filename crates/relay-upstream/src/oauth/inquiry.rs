@@ -1,14 +1,19 @@
 //! What a provider tells the holder of an access token: who it is, and how much is used.
 
+mod others;
+
 use std::collections::BTreeMap;
 
+use relay_core::account::{Account, AccountKind};
 use relay_core::clock::Timestamp;
 use relay_core::credential::Identity;
+use relay_core::protocol::Service;
 use relay_core::quota::{Window, WindowKind};
 use relay_core::secret::Secret;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::request::{Unanswered, get, retry_at, said, send};
+use super::request::{Unanswered, question, retry_at, said, send};
+use super::{claims, code_assist};
 use crate::client::{Client, ConnectionFault};
 use crate::quota::{permille, weekly_family};
 
@@ -51,26 +56,79 @@ pub enum InquiryFault {
     },
 }
 
-/// Whose the access token is. `base_url` is the account's, without a trailing slash.
-pub async fn identity(
-    client: &Client,
-    base_url: &str,
-    access: &Secret,
-    now: Timestamp,
-) -> Result<Identity, InquiryFault> {
-    let body = ask(client, &format!("{base_url}{PROFILE_PATH}"), access, now).await?;
-    Ok(read_identity(&body))
+/// Who is asked about, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Holder<'a> {
+    /// The kind of the account.
+    pub kind: AccountKind,
+    /// Where it is, without a trailing slash.
+    pub base_url: &'a str,
+    /// The access token.
+    pub access: &'a Secret,
+    /// The provider's own id of the account, where it has to be named; empty if it is not known.
+    pub account: &'a str,
+    /// The Google Cloud project; empty if it is not known.
+    pub project: &'a str,
 }
 
-/// How much of each window is used. `base_url` is the account's, without a trailing slash.
+impl<'a> Holder<'a> {
+    /// The holder of this token of an account.
+    pub fn new(account: &'a Account, known: Option<&'a Identity>, access: &'a Secret) -> Self {
+        let own = account.project.as_deref().unwrap_or_default();
+        let told = known.map_or("", |known| &known.project);
+        Self {
+            kind: account.kind,
+            base_url: &account.base_url,
+            access,
+            account: known.map_or("", |known| &known.account),
+            project: if own.is_empty() { told } else { own },
+        }
+    }
+}
+
+/// Whose the access token is, as far as the provider tells.
+pub async fn identity(
+    client: &Client,
+    holder: &Holder<'_>,
+    now: Timestamp,
+) -> Result<Identity, InquiryFault> {
+    match holder.kind.service() {
+        Service::Claude => {
+            let url = format!("{}{PROFILE_PATH}", holder.base_url);
+            let body = ask(client, (&url, None), holder, now).await?;
+            Ok(read_identity(&body))
+        }
+        // The token says it itself, and nobody else has to be asked.
+        Service::Openai => Some(claims::identity(holder.access.expose()))
+            .filter(|identity| *identity != Identity::default())
+            .ok_or_else(|| InquiryFault::Unclear { why: "the token tells nothing".to_owned() }),
+        Service::Gemini => code_assist::identity(client, holder, now).await,
+    }
+}
+
+/// How much of each window is used.
 pub async fn usage(
     client: &Client,
-    base_url: &str,
-    access: &Secret,
+    holder: &Holder<'_>,
     now: Timestamp,
 ) -> Result<Vec<(WindowKind, Window)>, InquiryFault> {
-    let body = ask(client, &format!("{base_url}{USAGE_PATH}"), access, now).await?;
-    Ok(read_usage(&body, now))
+    let base_url = holder.base_url;
+    match holder.kind.service() {
+        Service::Claude => {
+            let url = format!("{base_url}{USAGE_PATH}");
+            Ok(read_usage(&ask(client, (&url, None), holder, now).await?, now))
+        }
+        Service::Openai => {
+            let base_url = base_url.strip_suffix("/codex").unwrap_or(base_url);
+            let url = format!("{base_url}/wham/usage");
+            Ok(others::chatgpt(&ask(client, (&url, None), holder, now).await?, now))
+        }
+        Service::Gemini => {
+            let url = format!("{base_url}/v1internal:retrieveUserQuota");
+            let body = json!({ "project": holder.project });
+            Ok(others::code_assist(&ask(client, (&url, Some(&body)), holder, now).await?, now))
+        }
+    }
 }
 
 /// A name that a provider gives, bounded and on one line; empty if it is none.
@@ -79,13 +137,14 @@ pub(super) fn words(value: Option<&Value>) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(WORDS_CHARACTERS_MAX).collect()
 }
 
-async fn ask(
+/// Asks at an address, with a body if there is one.
+pub(super) async fn ask(
     client: &Client,
-    url: &str,
-    access: &Secret,
+    (url, body): (&str, Option<&Value>),
+    holder: &Holder<'_>,
     now: Timestamp,
 ) -> Result<Value, InquiryFault> {
-    let answer = match get(url, access) {
+    let answer = match question(url, holder, body) {
         Ok(request) => send(client, request).await,
         Err(unsendable) => Err(unsendable),
     };
@@ -95,7 +154,7 @@ async fn ask(
     })?;
     let status = answer.status.as_u16();
     if !answer.status.is_success() {
-        let said = said(answer.body.as_deref().unwrap_or_default(), &[access]).text;
+        let said = said(answer.body.as_deref().unwrap_or_default(), &[holder.access]).text;
         return Err(match status {
             401 | 403 => InquiryFault::Refused { status, said },
             _ => {
@@ -121,6 +180,7 @@ fn read_identity(body: &Value) -> Identity {
         organisation: words(organisation.get("name")),
         plan: plan(account, organisation),
         tier: words(organisation.get("rate_limit_tier")),
+        ..Identity::default()
     }
 }
 

@@ -6,11 +6,14 @@ use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
+use percent_encoding::utf8_percent_encode;
 use relay_core::clock::Timestamp;
+use relay_core::protocol::Service;
 use relay_core::secret::Secret;
 use serde_json::Value;
 
-use super::OAUTH_BETA;
+use super::authorize::RESERVED;
+use super::{Holder, OAUTH_BETA};
 use crate::client::{Client, ConnectionFault};
 use crate::reset;
 
@@ -48,16 +51,48 @@ pub(super) fn post(url: &str, body: &Value) -> Result<Request<Full<Bytes>>, Unan
     request.body(Full::from(body.to_string())).map_err(|_| unusable())
 }
 
-/// A question about the holder of an access token.
-pub(super) fn get(url: &str, access: &Secret) -> Result<Request<Full<Bytes>>, Unanswered> {
-    let mut bearer =
-        HeaderValue::from_str(&format!("Bearer {}", access.expose())).map_err(|_| {
-            Unanswered::NotSent(ConnectionFault::Connect("the token fits in no header".into()))
-        })?;
-    bearer.set_sensitive(true);
+/// A request with the fields of a form.
+pub(super) fn post_form(
+    url: &str,
+    fields: &[(&str, &str)],
+) -> Result<Request<Full<Bytes>>, Unanswered> {
+    let field =
+        |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, RESERVED));
+    let body = fields.iter().map(field).collect::<Vec<_>>().join("&");
     let request =
-        plain(Method::GET, url).header(AUTHORIZATION, bearer).header("anthropic-beta", OAUTH_BETA);
-    request.body(Full::default()).map_err(|_| unusable())
+        plain(Method::POST, url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    request.body(Full::from(body)).map_err(|_| unusable())
+}
+
+/// A question about the holder of an access token; `body` makes it a POST.
+pub(super) fn question(
+    url: &str,
+    holder: &Holder<'_>,
+    body: Option<&Value>,
+) -> Result<Request<Full<Bytes>>, Unanswered> {
+    let bearer = sendable(&format!("Bearer {}", holder.access.expose()))?;
+    let request = match body {
+        None => plain(Method::GET, url),
+        Some(_) => plain(Method::POST, url).header(CONTENT_TYPE, "application/json"),
+    };
+    let mut request = request.header(AUTHORIZATION, bearer);
+    match holder.kind.service() {
+        Service::Claude => request = request.header("anthropic-beta", OAUTH_BETA),
+        Service::Openai if !holder.account.is_empty() => {
+            request = request.header("chatgpt-account-id", sendable(holder.account)?);
+        }
+        Service::Openai | Service::Gemini => {}
+    }
+    let body = body.map_or_else(Full::default, |body| Full::from(body.to_string()));
+    request.body(body).map_err(|_| unusable())
+}
+
+fn sendable(text: &str) -> Result<HeaderValue, Unanswered> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        Unanswered::NotSent(ConnectionFault::Connect("the token fits in no header".into()))
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Sends a request and reads its answer.
@@ -89,22 +124,27 @@ pub(super) fn retry_at(headers: &HeaderMap, now: Timestamp) -> Option<Timestamp>
 /// What a provider says of a refusal: the code of OAuth, if it is one, and its words.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Said {
-    /// `error` of RFC 6749, or `error.type` of Anthropic's own errors.
+    /// `error` of RFC 6749, `error.code` of OpenAI's own errors, `error.type` of Anthropic's or
+    /// `error.status` of Google's.
     pub(super) code: String,
     /// Code and words, at most 300 characters, without secrets.
     pub(super) text: String,
 }
 
-/// Reads a refusal in either of its forms: `{"error", "error_description"}` of OAuth,
-/// `{"error": {"type", "message"}}` of Anthropic's API. Anything else, such as the page of a gate,
-/// says nothing.
+/// Reads a refusal in any of its forms: `{"error", "error_description"}` of OAuth,
+/// `{"error": {"type", "message"}}` of Anthropic's API, with a `code` beside of OpenAI's, with a
+/// `status` of Google's. Anything else, such as the page of a gate, says nothing.
 pub(super) fn said(body: &[u8], secrets: &[&Secret]) -> Said {
     let Ok(body) = serde_json::from_slice::<Value>(body) else { return Said::default() };
     let word = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("").to_owned();
     let error = body.get("error");
     let (code, words) = match error {
         Some(Value::String(code)) => (code.clone(), word(body.get("error_description"))),
-        Some(Value::Object(error)) => (word(error.get("type")), word(error.get("message"))),
+        Some(Value::Object(error)) => {
+            let mut codes =
+                ["code", "type", "status"].map(|name| word(error.get(name))).into_iter();
+            (codes.find(|code| !code.is_empty()).unwrap_or_default(), word(error.get("message")))
+        }
         _ => (String::new(), word(body.get("message"))),
     };
     let text = match (code.is_empty(), words.is_empty()) {

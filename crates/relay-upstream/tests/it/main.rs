@@ -5,3 +5,4 @@ mod heavy;
 mod kit;
 mod proxies;
 mod sessions;
+mod translation;

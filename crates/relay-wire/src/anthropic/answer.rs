@@ -5,4 +5,12 @@ mod read;
 mod write;
 
 pub use self::read::{Reader, read_whole};
-pub use self::write::{Writer, write_whole};
+pub use self::write::{Writer, losses_of_whole, write_whole};
+use crate::hub::{Bounds, Loss};
+
+/// What answers of accounts lose on their way into the hub.
+pub const READS: Bounds =
+    Bounds { losses: &[Loss::HostedTools], unsaid: &[Loss::CallSeals], ..Bounds::NONE };
+
+/// What of answers clients are not told.
+pub const WRITE_LOSSES: &[Loss] = &[Loss::CallSeals, Loss::Citations];

@@ -17,11 +17,11 @@ pub struct ErrorBody {
 
 /// Reads the error out of a body or an event.
 ///
-/// Compatible hosts also send `{"error":{"message":…}}` without types and `{"error":"text"}`.
-/// `None` if it is not JSON or has no `error`.
+/// Compatible hosts also send `{"error":{"message":…}}` without types and `{"error":"text"}`, ChatGPT's
+/// upstream `{"detail":"text"}`. `None` if it is not JSON or has neither.
 pub fn parse(body: &[u8]) -> Option<ErrorBody> {
     let body: Value = serde_json::from_slice(body).ok()?;
-    match body.get("error")? {
+    match body.get("error").or_else(|| body.get("detail"))? {
         Value::String(message) => Some(ErrorBody { kind: String::new(), message: message.clone() }),
         error @ Value::Object(_) => {
             let text = |field: &str| error.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -77,6 +77,7 @@ mod tests {
             both("", "模型不存在")
         );
         assert_eq!(read(r#"{"error":"no such model"}"#), both("", "no such model"));
+        assert_eq!(read(r#"{"detail":"not this model"}"#), both("", "not this model"));
         assert_eq!(read(r#"{"error":{}}"#), both("", ""));
         for other in [r#"{"error":null}"#, r#"{"type":"message"}"#, "[]", "Bad Gateway", ""] {
             assert_eq!(read(other), None, "{other}");

@@ -1,6 +1,7 @@
 //! Requests of the Messages protocol: those of Claude's clients into the hub, and what the hub
 //! holds for accounts of Claude.
 
+mod bounds;
 mod model;
 mod raw;
 mod read;
@@ -9,15 +10,14 @@ mod text_tools;
 mod tool_id;
 mod write;
 
-pub use self::read::read;
+pub use self::bounds::{READS, WRITES};
 pub(super) use self::seal::{seal_of, signature_of};
 pub(crate) use self::seal::{unwrapped as unwrapped_seal, wrapped as wrapped_seal};
 pub use self::text_tools::TextTools;
 pub(crate) use self::text_tools::{SCHEMA as TEXT_TOOL_SCHEMA, text_of};
 pub(super) use self::tool_id::{decode as id_of_client, encode as id_for_claude};
-pub use self::write::write;
 pub(super) use self::write::{arguments, is_own_citation};
-use crate::hub::{Losses, Request};
+use crate::hub::{DecodeError, Losses, Request, Unsupported, Written};
 
 /// A client's request, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,4 +48,20 @@ pub enum Thoughts {
     Sealed,
     /// Their words too.
     Shown,
+}
+
+/// Reads a request.
+pub fn read(body: &[u8]) -> Result<Read, DecodeError> {
+    let read = read::read(body);
+    let came = read.as_ref().map(|it| &it.losses).map_err(DecodeError::unsupported);
+    debug_assert!(READS.hold(came), "undeclared: {came:?}");
+    read
+}
+
+/// Writes a request. What each model takes is looked up by the request's model name.
+pub fn write(request: &Request) -> Result<Written, Unsupported> {
+    let written = write::write(request);
+    let came = written.as_ref().map(|it| &it.losses).map_err(Some);
+    debug_assert!(WRITES.hold(came), "undeclared: {came:?}");
+    written
 }

@@ -32,6 +32,21 @@ pub fn render(status: u16, message: &str) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
+/// An error of one of the types of Anthropic's, as Google would state it.
+pub fn render_kind(kind: &str, message: &str) -> Vec<u8> {
+    let status = match kind {
+        "invalid_request_error" => 400,
+        "authentication_error" => 401,
+        "permission_error" => 403,
+        "not_found_error" => 404,
+        "rate_limit_error" => 429,
+        "overloaded_error" => 503,
+        "timeout_error" => 504,
+        _ => 500,
+    };
+    render(status, message)
+}
+
 /// The canonical name of a status in Google's APIs.
 const fn name_of_status(status: u16) -> &'static str {
     match status {

@@ -81,6 +81,18 @@ pub enum BlockKind {
     },
 }
 
+impl BlockKind {
+    /// Whether a block of this kind has a place for it.
+    pub const fn takes(&self, delta: &Delta) -> bool {
+        match delta {
+            Delta::Text(_) => matches!(self, Self::Text | Self::Refusal | Self::Thinking),
+            Delta::Input(_) => matches!(self, Self::Call { .. } | Self::TextCall { .. }),
+            Delta::Citation(_) => matches!(self, Self::Text),
+            Delta::Seal(_) => !matches!(self, Self::Text | Self::Refusal),
+        }
+    }
+}
+
 /// What is added to a block.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Delta {

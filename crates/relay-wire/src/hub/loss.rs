@@ -9,9 +9,11 @@ pub enum Loss {
     CacheMarks,
     /// A thought's sealed form, which only its own provider opens.
     Seals,
+    /// The sealed thought that came with a call of a tool, where the client has no place for it.
+    CallSeals,
     /// What was thought in earlier turns.
     EarlierThoughts,
-    /// The words in which earlier answers declined stand as plain text.
+    /// The words by which a model declined stand as plain text.
     RefusalsAsText,
     /// Instructions after the beginning are said by the user.
     LateInstructions,
@@ -21,6 +23,8 @@ pub enum Loss {
     ImageDetail,
     /// The name of a document.
     DocumentName,
+    /// The name of a document that lies in the provider's store.
+    StoredName,
     /// That a document is to be quoted; quotations come without their places.
     Citations,
     /// Tools that the other provider runs by itself, such as its search of the web.
@@ -43,6 +47,8 @@ pub enum Loss {
     OutputLimit,
     /// The budget of thinking in tokens becomes a word, or a word becomes a budget.
     ReasoningScale,
+    /// The budget of thinking in tokens becomes a word.
+    ThinkingBudget,
     /// How wordy the answer is to be.
     Verbosity,
     /// Who the end user is.
@@ -65,7 +71,7 @@ pub enum Loss {
     SpeakerNames,
     /// That thoughts are shown: they are, where the provider shows them unasked.
     ShownThoughts,
-    /// Calls of tools after the first, where the client's old form of an answer has room for one.
+    /// Calls of tools that the client's old form of an answer has no room for.
     FurtherCalls,
     /// The provider's own trimming of long conversations.
     ContextEdits,
@@ -88,12 +94,14 @@ impl Loss {
         match self {
             Self::CacheMarks => "marks of what is to be cached",
             Self::Seals => "the sealed form of thoughts, which only its own provider opens",
+            Self::CallSeals => "the sealed thought of a call",
             Self::EarlierThoughts => "what was thought in earlier turns",
-            Self::RefusalsAsText => "refusals of earlier turns stand as plain text",
+            Self::RefusalsAsText => "refusals stand as plain text",
             Self::LateInstructions => "instructions after the beginning are said by the user",
             Self::DeveloperAsSystem => "the developer's instructions count as the system's",
             Self::ImageDetail => "how closely a picture is looked at",
             Self::DocumentName => "names of documents",
+            Self::StoredName => "names of documents in the provider's store",
             Self::Citations => "the places of quotations",
             Self::HostedTools => "tools that the other provider runs by itself",
             Self::ToolGrammar => "grammars of tools are described, not enforced",
@@ -107,6 +115,7 @@ impl Loss {
                 "the limit of the output, where the target takes none or none so small"
             }
             Self::ReasoningScale => "the exact measure of thinking",
+            Self::ThinkingBudget => "budgets of thinking in tokens become a word",
             Self::Verbosity => "verbosity",
             Self::User => "the end user's name",
             Self::CacheKey => "the client's key of the cache",
@@ -117,7 +126,7 @@ impl Loss {
             Self::Storage => "storing of answers: nothing is stored",
             Self::Metadata => "notes of the client about itself",
             Self::SpeakerNames => "names of speakers of one role",
-            Self::FurtherCalls => "calls after the first, for clients of `functions`",
+            Self::FurtherCalls => "calls that the client's form of an answer has no room for",
             Self::ShownThoughts => "that thoughts are shown: that is up to the provider",
             Self::ContextEdits => "the provider's own trimming of long conversations",
             Self::ToolHints => "hints on tools: examples, deferred loading, eager streaming",

@@ -6,3 +6,4 @@ mod chat;
 mod gemini;
 mod meter;
 mod responses;
+mod translate;

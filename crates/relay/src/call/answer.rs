@@ -10,7 +10,6 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Response, StatusCode};
 use relay_core::usage::Outcome;
 use relay_store::journal::Position;
-use relay_wire::anthropic::meter;
 use tokio::time::timeout;
 
 use super::attempt::{Reply, WholeReply};
@@ -46,7 +45,7 @@ pub async fn serve(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer
 
 async fn streamed(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer, Unserved> {
     let every = app.settings.calls.keepalive_after;
-    let (family, id) = (call.family, call.id.to_string());
+    let (spoken, id) = ((call.endpoint.protocol(), call.family), call.id.to_string());
     let ending = app.shutdown.reached(Stage::Ending);
     let ledger = Ledger::new(app, call);
     let mut running: Running = Box::pin(async move {
@@ -55,7 +54,7 @@ async fn streamed(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer,
         unless(ending, call).await
     });
     let Ok(outcome) = timeout(every, running.as_mut()).await else {
-        let waiting = Waiting::new(running, every, family, id);
+        let waiting = Waiting::new(running, every, spoken, id);
         let response = stream_response(HeaderMap::new(), Body::new(waiting));
         return Ok(Answer { response, upstream: every });
     };
@@ -126,8 +125,8 @@ pub(super) fn settle_whole(ledger: &mut Ledger, reply: &WholeReply) -> Option<Po
         return ledger.settle_free(End { outcome: Outcome::Rejected, status });
     }
     let end = End { outcome: Outcome::Completed, status };
-    match meter::unary(&reply.body) {
-        Some(metered) => ledger.settle_metered(end, metered),
+    match &reply.metered {
+        Some(metered) => ledger.settle_metered(end, metered.clone()),
         None => ledger.settle_reserved(end),
     }
 }

@@ -1,38 +1,42 @@
 //! One try of a call on one account: sends it and reads the answer up to its first content.
 
 mod outgoing;
+mod reading;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderMap};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, StatusCode};
 use http_body_util::Full;
 use relay_core::account::AccountKind;
 use relay_core::health::RestCause;
 use relay_core::key::{BindingTarget, Pool};
 use relay_core::secret::Secret;
-use relay_upstream::fault::{Blame, ClientStanding, Fault, Refused, judge, status_of_kind};
+use relay_upstream::fault::{Blame, ClientStanding, Fault, Refused, judge};
 use relay_upstream::headers::{self, LimitHeaders};
 use relay_upstream::target::target;
-use relay_upstream::{auth, profile, quota};
-use relay_wire::anthropic::error::{self as wire_error, ErrorBody};
-use relay_wire::anthropic::meter::{Meter, Phase};
+use relay_upstream::{auth, quota};
+use relay_wire::anthropic::error as wire_error;
+use relay_wire::meter::{self, Meter, Metered};
 use relay_wire::sse::{Batch, SseFramer};
 use tokio::time::{Instant, timeout_at};
 
-use self::outgoing::{outgoing, refused};
+use self::outgoing::{Outgoing, outgoing, refused};
+pub(super) use self::reading::{Progress, observe, word};
+use self::reading::{Reading, read_whole};
 use super::Call;
-use super::deadlines::{Deadlines, Patience, Silence};
-use super::upstream_body::{BodyFault, UpstreamBody};
+use super::deadlines::{Deadlines, Patience};
+use super::descent::Descent;
+use super::upstream_body::UpstreamBody;
 use crate::app::App;
 use crate::client_id::CLAUDE_CODE;
 use crate::roster::Member;
 use crate::tokens;
 
 /// The largest event of a stream.
-pub(super) const EVENT_BYTES_MAX: usize = 16 << 20;
+pub(crate) const EVENT_BYTES_MAX: usize = 16 << 20;
 /// The largest unary answer.
 pub(super) const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// The largest refusal that is read.
@@ -73,7 +77,9 @@ pub(super) struct StreamHead {
     /// The headers for the client.
     pub(super) headers: HeaderMap,
     /// What was read, in whole events.
-    pub(super) held: Vec<Bytes>,
+    pub(super) held: Vec<Batch>,
+    /// How it gets to the client.
+    pub(super) descent: Descent,
     /// What cuts the rest into events.
     pub(super) framer: SseFramer,
     /// The rest.
@@ -88,8 +94,17 @@ pub(super) struct WholeReply {
     pub(super) status: StatusCode,
     /// The headers for the client.
     pub(super) headers: HeaderMap,
-    /// The body, byte for byte.
+    /// The body as the client gets it: byte for byte, unless it speaks another protocol.
     pub(super) body: Bytes,
+    /// What the answer states of its use.
+    pub(super) metered: Option<Metered>,
+}
+
+impl WholeReply {
+    /// Whether it is told as a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        self.status.is_success() && is_event_stream(&self.headers)
+    }
 }
 
 /// An attempt that came to nothing.
@@ -97,7 +112,7 @@ pub(super) struct Failed {
     /// Why.
     pub(super) fault: Fault,
     /// What the upstream answered, if it is whole: the client gets it where the call is the cause.
-    pub(super) answer: Option<WholeReply>,
+    pub(super) answer: Option<Box<WholeReply>>,
 }
 
 impl From<Fault> for Failed {
@@ -116,16 +131,23 @@ pub(super) async fn attempt(
     (body, patience): (Bytes, Patience),
     meter: &mut Meter,
 ) -> Result<Reply, Failed> {
-    let body = match outgoing(call, &member.account, body) {
-        Ok(body) => body,
-        Err(error) => return Ok(Reply::Whole(refused(call, error))),
-    };
     let secret = tokens::secret(app, member).await?;
-    let try_with = Try { app, call, member, patience };
-    let again = member.account.kind.is_oauth().then(|| body.clone());
-    let outcome = try_with.send(&secret, body, meter).await;
-    match (outcome, again) {
-        (Err(failed), Some(body)) if failed.fault.evidence.cause == RestCause::Unauthorised => {
+    let project = match member.account.kind {
+        AccountKind::GeminiOauth => tokens::project(app, member).await?,
+        _ => String::new(),
+    };
+    let outgoing = match outgoing(app, call, (&member.account, &project), body) {
+        Ok(outgoing) => outgoing,
+        Err(unfit) => return Ok(Reply::Whole(refused(call, unfit))),
+    };
+    *meter = Meter::of(outgoing.asked.protocol());
+    let try_with = Try { app, call, member, patience, outgoing };
+    let outcome = try_with.send(&secret, meter).await;
+    match outcome {
+        Err(failed)
+            if member.account.kind.is_oauth()
+                && failed.fault.evidence.cause == RestCause::Unauthorised =>
+        {
             let refreshed = Box::pin(tokens::refreshed(app, member, Some(&secret)));
             let fresh = match refreshed.await {
                 Ok(fresh) => fresh,
@@ -135,11 +157,11 @@ pub(super) async fn attempt(
                 }
                 Err(fault) => return Err(fault.into()),
             };
-            *meter = Meter::default();
+            *meter = Meter::of(try_with.outgoing.asked.protocol());
             // Rare, so that its state is kept apart from that of the usual attempt.
-            Box::pin(try_with.send(&fresh, body, meter)).await
+            Box::pin(try_with.send(&fresh, meter)).await
         }
-        (outcome, _) => outcome,
+        outcome => outcome,
     }
 }
 
@@ -149,15 +171,17 @@ struct Try<'a> {
     call: &'a Call,
     member: &'a Arc<Member>,
     patience: Patience,
+    outgoing: Outgoing,
 }
 
 impl Try<'_> {
-    async fn send(&self, secret: &Secret, body: Bytes, meter: &mut Meter) -> Result<Reply, Failed> {
-        let Self { app, call, member, patience } = *self;
+    async fn send(&self, secret: &Secret, meter: &mut Meter) -> Result<Reply, Failed> {
+        let Self { app, call, member, patience, ref outgoing } = *self;
         let begun = Instant::now();
         let settings = &app.settings.calls;
-        let deadlines = Deadlines::of(&member.account, settings, call.streamed, patience);
-        let request = request(call, member, secret, body).map_err(|word| unsendable(app, word))?;
+        let deadlines = Deadlines::of(&member.account, settings, outgoing.streamed, patience);
+        let request = request(call, member, secret, outgoing);
+        let request = request.map_err(|word| unsendable(app, word))?;
         let sent = timeout_at(begun + deadlines.head.max, member.client.send(request)).await;
         let response = match sent {
             Err(_) => return Err(deadlines.head.passed("first_byte_timeout").into()),
@@ -165,20 +189,54 @@ impl Try<'_> {
             Ok(Ok(response)) => response,
         };
         let now = app.now();
-        app.note_windows(member, quota::anthropic(response.headers(), now), now);
-        let shown = headers::response(response.headers(), limit_headers(call, member));
+        app.note_windows(
+            member,
+            quota::told(member.account.kind.service(), response.headers(), now),
+            now,
+        );
+        let shown = headers::response(
+            member.account.kind.service(),
+            response.headers(),
+            limit_headers(call, member),
+        );
         let (head, incoming) = response.into_parts();
         let body = UpstreamBody::new(&head.headers, incoming)
             .map_err(|_| Fault::broken("unknown_packing"))?;
         if !head.status.is_success() {
             return self.refusal(head.status, &head.headers, shown, body).await;
         }
-        if is_event_stream(&head.headers) {
-            self.read_to_content(&head.headers, shown, body, meter, deadlines.idle).await
-        } else {
-            let body = read_whole(body, begun + deadlines.unary, ANSWER_BYTES_MAX).await?;
-            Ok(Reply::Whole(WholeReply { status: head.status, headers: shown, body }))
+        let is_stream = is_event_stream(&head.headers);
+        if is_stream && outgoing.streamed && !call.streamed {
+            let reading = Reading { upstream: &head.headers, shown, body, idle: deadlines.idle };
+            return self.gather(reading, meter, begun + deadlines.unary).await;
         }
+        if is_stream {
+            let reading = Reading { upstream: &head.headers, shown, body, idle: deadlines.idle };
+            return self.read_to_content(reading, meter).await;
+        }
+        let body = read_whole(body, begun + deadlines.unary, ANSWER_BYTES_MAX).await?;
+        self.whole(head.status, shown, body)
+    }
+
+    /// A whole answer as the client gets it.
+    fn whole(
+        &self,
+        status: StatusCode,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Reply, Failed> {
+        let Outgoing { asked, back, .. } = &self.outgoing;
+        let metered = meter::unary(*asked, &body);
+        let as_stream = self.call.streamed.then(|| back.whole_as_stream(&body)).flatten();
+        let told = match as_stream {
+            Some(told) => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
+                told
+            }
+            None => back.whole(body, self.call.endpoint.only_counts()),
+        };
+        let body = told.map_err(|_| Fault::broken("unreadable_answer"))?;
+        Ok(Reply::Whole(WholeReply { status, headers, body, metered }))
     }
 
     /// Whether the provider accepts the client on this account.
@@ -204,62 +262,22 @@ impl Try<'_> {
         let body = read_whole(body, deadline, REFUSAL_BYTES_MAX).await.unwrap_or_default();
         let said = wire_error::parse(&body);
         let message = said.as_ref().map_or("", |error| &error.message);
-        let blame = self.judge(status.as_u16(), message, upstream);
-        let answer = WholeReply { status, headers: shown, body };
+        let blame = self.judge((status.as_u16(), message, &body), upstream);
+        let answer = if self.outgoing.back.tells_anew() {
+            self.told_refusal(status, shown, message)
+        } else {
+            WholeReply { status, headers: shown, body, metered: None }
+        };
         match blame {
-            Blame::Account(fault) => Err(Failed { fault, answer: Some(answer) }),
+            Blame::Account(fault) => Err(Failed { fault, answer: Some(Box::new(answer)) }),
             Blame::Caller => Ok(Reply::Whole(answer)),
         }
     }
 
-    fn judge(&self, status: u16, message: &str, headers: &HeaderMap) -> Blame {
-        let refused = Refused { status, message, headers, client: self.client() };
+    fn judge(&self, (status, message, body): (u16, &str, &[u8]), headers: &HeaderMap) -> Blame {
+        let provider = self.member.account.kind.service();
+        let refused = Refused { provider, status, message, body, headers, client: self.client() };
         judge(&refused, self.app.now())
-    }
-
-    /// Reads a stream until its first content, its end, or as much as is held back.
-    async fn read_to_content(
-        &self,
-        upstream: &HeaderMap,
-        shown: HeaderMap,
-        mut body: UpstreamBody,
-        meter: &mut Meter,
-        idle: Silence,
-    ) -> Result<Reply, Failed> {
-        let mut framer = SseFramer::new(EVENT_BYTES_MAX);
-        let mut held = Vec::new();
-        let mut held_bytes = 0;
-        loop {
-            let chunk = match timeout_at(Instant::now() + idle.max, body.chunk()).await {
-                Err(_) => return Err(idle.passed("stream_idle").into()),
-                Ok(None) => return Err(Fault::broken("cut_before_content").into()),
-                Ok(Some(Err(fault))) => return Err(Fault::broken(word(fault)).into()),
-                Ok(Some(Ok(chunk))) => chunk,
-            };
-            let batch = framer.push(chunk).map_err(|_| Fault::broken("event_too_large"))?;
-            let progress = observe(meter, &batch);
-            if let Progress::GaveUp(error) = &progress {
-                // Nothing was passed on yet: whose fault it is decides whether this is.
-                let status = status_of_kind(&error.kind);
-                if let Blame::Account(fault) = self.judge(status, &error.message, upstream) {
-                    return Err(fault.into());
-                }
-            }
-            held_bytes += batch.raw().len();
-            if !batch.raw().is_empty() {
-                held.push(batch.raw());
-            }
-            let ended = matches!(progress, Progress::Whole | Progress::GaveUp(_));
-            if ended || matches!(progress, Progress::Content) || held_bytes > HELD_BACK_MAX {
-                return Ok(Reply::Stream(StreamHead {
-                    headers: shown,
-                    held,
-                    framer,
-                    body,
-                    progress,
-                }));
-            }
-        }
     }
 }
 
@@ -267,17 +285,18 @@ fn request(
     call: &Call,
     member: &Member,
     secret: &Secret,
-    body: Bytes,
+    outgoing: &Outgoing,
 ) -> Result<Request<Full<Bytes>>, &'static str> {
     let account = &member.account;
-    let uri = target(&account.base_url, call.endpoint.path(), call.query.as_deref())
+    let uri = target(&account.base_url, &outgoing.path, outgoing.query.as_deref())
         .map_err(|_| "bad_address")?;
-    let mut request = Request::new(Full::new(body));
+    let mut request = Request::new(Full::new(outgoing.body.clone()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
-    let speaks = profile::profile(account.kind).speaks;
-    *request.headers_mut() = headers::request(speaks, &call.headers, &account.extra_headers);
-    auth::authenticate(request.headers_mut(), account, secret).map_err(|_| "bad_secret")?;
+    *request.headers_mut() =
+        headers::request(account.kind.service(), &call.headers, &account.extra_headers);
+    auth::authenticate(request.headers_mut(), (account, member.identity.as_ref()), secret)
+        .map_err(|_| "bad_secret")?;
     Ok(request)
 }
 
@@ -295,74 +314,12 @@ fn limit_headers(call: &Call, member: &Member) -> LimitHeaders {
     }
 }
 
+const EVENT_STREAM: &str = "text/event-stream";
+
 fn is_event_stream(headers: &HeaderMap) -> bool {
-    const EVENT_STREAM: &str = "text/event-stream";
     headers
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.get(..EVENT_STREAM.len()))
         .is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM))
-}
-
-async fn read_whole(
-    mut body: UpstreamBody,
-    deadline: Instant,
-    bytes_max: usize,
-) -> Result<Bytes, Fault> {
-    let mut whole: Option<Bytes> = None;
-    let mut joined = BytesMut::new();
-    loop {
-        let chunk = match timeout_at(deadline, body.chunk()).await {
-            Err(_) => return Err(Fault::timeout("answer_timeout")),
-            Ok(None) => break,
-            Ok(Some(Err(fault))) => return Err(Fault::broken(word(fault))),
-            Ok(Some(Ok(chunk))) => chunk,
-        };
-        if joined.len() + whole.as_ref().map_or(0, Bytes::len) + chunk.len() > bytes_max {
-            return Err(Fault::broken("answer_too_large"));
-        }
-        // Most answers are one chunk, which is passed on without a copy.
-        if joined.is_empty() && whole.is_none() {
-            whole = Some(chunk);
-        } else {
-            joined.extend_from_slice(&whole.take().unwrap_or_default());
-            joined.extend_from_slice(&chunk);
-        }
-    }
-    Ok(whole.unwrap_or_else(|| joined.freeze()))
-}
-
-/// How far a stream has come with a batch of events.
-#[derive(Debug)]
-pub(super) enum Progress {
-    /// Nothing of the answer yet.
-    Preamble,
-    /// Part of the answer.
-    Content,
-    /// The answer is whole.
-    Whole,
-    /// The upstream gave up, and said why.
-    GaveUp(ErrorBody),
-}
-
-/// Meters a batch.
-pub(super) fn observe(meter: &mut Meter, batch: &Batch) -> Progress {
-    let mut progress = Progress::Preamble;
-    for event in batch.events() {
-        match meter.observe(&event) {
-            Phase::Preamble => {}
-            Phase::Content => progress = Progress::Content,
-            Phase::Terminal => return Progress::Whole,
-            Phase::Error(error) => return Progress::GaveUp(error),
-        }
-    }
-    progress
-}
-
-/// The word of a body's fault.
-pub(super) const fn word(fault: BodyFault) -> &'static str {
-    match fault {
-        BodyFault::Broken => "connection_broken",
-        BodyFault::NotGzip => "not_gzip",
-    }
 }

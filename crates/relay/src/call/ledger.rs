@@ -16,11 +16,11 @@ use relay_core::usage::{Attempt, Exactness, OpenAttempt, Outcome, TokenUsage};
 use relay_store::journal::Position;
 use relay_store::slots::Slot;
 use relay_upstream::fault::Fault;
-use relay_wire::anthropic::meter::{Meter, Metered};
+use relay_wire::meter::{Meter, Metered};
 use tokio::time::Instant;
 
+use super::Call;
 use super::doubt::Doubt;
-use super::{Call, Endpoint};
 use crate::app::App;
 use crate::failure::{Busy, Failure};
 use crate::open_calls::{OpenCall, Phase};
@@ -82,8 +82,8 @@ impl Ledger {
         Self {
             shown: app.open_calls.enter(&call),
             app,
+            meter: Meter::of(call.endpoint.protocol()),
             call,
-            meter: Meter::default(),
             attempts: Vec::new(),
             current: None,
             first_byte: None,
@@ -151,7 +151,7 @@ impl Ledger {
         probe: Option<Probe>,
     ) -> Result<(), Failure> {
         let now = self.app.now();
-        if self.call.endpoint == Endpoint::Messages {
+        if !self.call.endpoint.only_counts() {
             let attempt = self.open_attempt(member.account.id);
             self.app.journal.opened(attempt).map_err(|error| {
                 tracing::error!(%error, call = %self.call.id, "no record can be written; the call is refused");
@@ -205,7 +205,7 @@ impl Ledger {
             RestCause::RateLimited => fault.evidence.scope != Scope::Asked,
             _ => false,
         };
-        self.call.endpoint == Endpoint::Messages || of_counts_too
+        !self.call.endpoint.only_counts() || of_counts_too
     }
 
     /// Ends the attempt for a fault. What it says of the account is in doubt until that is
@@ -220,7 +220,7 @@ impl Ledger {
             status = fault.status,
             "an attempt failed"
         );
-        self.meter = Meter::default();
+        self.meter = Meter::of(self.call.endpoint.protocol());
         self.shown.is(Phase::Waiting);
         self.attempts.push(Attempt {
             fault: Some(fault.word.to_owned()),
@@ -251,7 +251,7 @@ impl Ledger {
     /// A count of tokens, which costs nothing, shows only that it counts.
     pub(super) fn account_serves(&mut self, keep_pin: KeepPin) {
         let Some(current) = &self.current else { return };
-        if self.call.endpoint == Endpoint::CountTokens {
+        if self.call.endpoint.only_counts() {
             return;
         }
         let now = self.app.now();
@@ -313,7 +313,7 @@ impl Ledger {
         // Without an attempt nothing was asked of anyone: that is a refusal, counted elsewhere.
         let account = self.attempts.last()?.account;
         let service = self.call.service;
-        if self.call.endpoint == Endpoint::CountTokens {
+        if self.call.endpoint.only_counts() {
             self.app.metrics.counted(service, end.status, &self.attempts);
             return None;
         }

@@ -11,6 +11,7 @@ use relay_core::schedule::{
     AccountView, Choice, Demand, Hold, NoCapacity, Plan, beside_trial, choose, open,
 };
 use relay_store::slots::Slot;
+use relay_upstream::profile;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
@@ -115,7 +116,9 @@ pub(super) fn views<'a>(
     members: &'a [Arc<Member>],
     call: &Call,
 ) -> Vec<AccountView<'a>> {
-    members.iter().map(|member| view_of(app, member, call)).collect()
+    // Those that cannot be asked this at all are as good as not there.
+    let can = |member: &&Arc<Member>| profile::asked(&member.account, call.endpoint).is_some();
+    members.iter().filter(can).map(|member| view_of(app, member, call)).collect()
 }
 
 fn view_of<'a>(app: &App, member: &'a Member, call: &Call) -> AccountView<'a> {

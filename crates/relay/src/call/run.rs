@@ -15,7 +15,7 @@ use super::deadlines::Patience;
 use super::doubt::Doubt;
 use super::ledger::{End, Ledger};
 use super::pick::{Picked, demand, held, open_members, pick, views};
-use super::{Call, CallBody, Endpoint};
+use super::{Call, CallBody};
 use crate::app::App;
 use crate::failure::{A_MOMENT, Failure, Recorded, Unserved};
 
@@ -99,7 +99,7 @@ pub(super) async fn run(
                     // Two accounts say the same of this call: it is the cause, and gets to know.
                     withdraw(in_doubt);
                     return match answer {
-                        Some(answer) => Ok((Reply::Whole(answer), ledger)),
+                        Some(answer) => Ok((Reply::Whole(*answer), ledger)),
                         None => Err(give_up(ledger, NoCapacity::NoneAble, Some(fault))),
                     };
                 }
@@ -186,7 +186,7 @@ fn after(ledger: &Ledger, fault: &Fault) -> Failure {
     let cause = fault.evidence.cause;
     let is_limit = cause.kind() != RestKind::Fault;
     // Nobody rests for a limit of counts, so it is told as the provider did.
-    let of_counts = call.endpoint == Endpoint::CountTokens && cause == RestCause::RateLimited;
+    let of_counts = call.endpoint.only_counts() && cause == RestCause::RateLimited;
     let retry_after = match rest {
         Some(NoCapacity::AllRest { reopens_at, .. }) => Some(reopens_at.since(now)),
         _ if of_counts => {

@@ -13,12 +13,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use relay_core::usage::Outcome;
 use relay_store::journal::Position;
-use relay_wire::anthropic::error::render_event;
-use relay_wire::sse::SseFramer;
+use relay_wire::anthropic::error::ErrorBody;
+use relay_wire::sse::{Batch, SseFramer};
 use tokio::time::{Instant, Sleep};
 
 use super::attempt::{EVENT_BYTES_MAX, Progress, StreamHead, observe, word};
 use super::deadlines::idle_deadline;
+use super::descent::Descent;
 use super::ledger::{End, Ledger};
 use super::seldom::Seldom;
 use super::upstream_body::UpstreamBody;
@@ -33,6 +34,7 @@ type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Passing {
     ledger: Ledger,
     upstream: Option<Upstream>,
+    descent: Descent,
     queue: VecDeque<Bytes>,
     /// Until the record of the answer is as durable as was asked for, nothing more is sent.
     durable: Option<Wait>,
@@ -79,7 +81,8 @@ impl Passing {
             .map_or(LINGER, |account| idle_deadline(account, &ledger.app().settings.calls));
         let mut passing = Self {
             ending: Seldom::new(Box::pin(ledger.app().shutdown.reached(Stage::Ending))),
-            queue: head.held.into(),
+            queue: VecDeque::new(),
+            descent: head.descent,
             upstream: Some(Upstream {
                 body: head.body,
                 framer: head.framer,
@@ -88,9 +91,20 @@ impl Passing {
             durable: None,
             ledger,
         };
+        for batch in &head.held {
+            passing.pass(batch);
+        }
         passing.ledger.show_progress();
         passing.progressed(&head.progress);
         passing
+    }
+
+    /// Lets events down to the client.
+    fn pass(&mut self, batch: &Batch) {
+        let told = self.descent.pass(batch);
+        if !told.is_empty() {
+            self.queue.push_back(told);
+        }
     }
 
     /// Settles the call if its answer has come to an end.
@@ -126,9 +140,7 @@ impl Passing {
                 let progress = observe(self.ledger.meter(), &batch);
                 self.ledger.show_progress();
                 self.progressed(&progress);
-                if !batch.raw().is_empty() {
-                    self.queue.push_back(batch.raw());
-                }
+                self.pass(&batch);
             }
             Err(_) => self.break_off("event_too_large", Outcome::Cut),
         }
@@ -144,12 +156,23 @@ impl Passing {
             if let Ok(batch) = last.push(Bytes::from([&tail[..], b"\n\n"].concat())) {
                 let progress = observe(self.ledger.meter(), &batch);
                 self.progressed(&progress);
+                if !self.descent.passes_tail() {
+                    self.pass(&batch);
+                }
             }
         }
+        if self.ledger.is_open() && self.ledger.meter().may_close() {
+            self.progressed(&Progress::Whole);
+        }
         if self.ledger.is_open() {
-            self.break_off("cut", Outcome::Cut);
-        } else if !tail.is_empty() {
+            return self.break_off("cut", Outcome::Cut);
+        }
+        if self.descent.passes_tail() && !tail.is_empty() {
             self.queue.push_back(tail);
+        }
+        let rest = self.descent.finish();
+        if !rest.is_empty() {
+            self.queue.push_back(rest);
         }
     }
 
@@ -167,8 +190,10 @@ impl Passing {
             (_, "stream_idle") => ("timeout_error", "the provider stopped sending"),
             _ => ("api_error", "the provider broke off its answer"),
         };
-        let id = self.ledger.call().id.to_string();
-        self.queue.push_back(render_event(kind, message, &id));
+        let error = ErrorBody { kind: kind.to_owned(), message: message.to_owned() };
+        let call = self.ledger.call();
+        let (protocol, id) = (call.endpoint.protocol(), call.id.to_string());
+        self.queue.push_back(self.descent.broken(protocol, error, &id));
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {

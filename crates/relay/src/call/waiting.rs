@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
-use relay_core::protocol::Family;
-use relay_wire::anthropic::error::{self, PING, kind_of_status, render_event};
+use relay_core::protocol::{Family, Protocol};
+use relay_wire::anthropic::error::{self, ErrorBody, kind_of_status};
+use relay_wire::broken;
 use tokio::time::Sleep;
 
 use super::answer::settle_whole;
@@ -26,6 +27,7 @@ pub(super) type Running = Pin<Box<dyn Future<Output = Result<(Reply, Ledger), Un
 /// The body of a streamed answer that has not begun upstream.
 pub(super) struct Waiting {
     state: State,
+    protocol: Protocol,
     family: Family,
     request_id: String,
 }
@@ -48,11 +50,11 @@ impl Waiting {
     pub(super) fn new(
         running: Running,
         every: Duration,
-        family: Family,
+        (protocol, family): (Protocol, Family),
         request_id: String,
     ) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { state: State::Running { running, timer, every }, family, request_id }
+        Self { state: State::Running { running, timer, every }, protocol, family, request_id }
     }
 
     fn decided(&self, outcome: Result<(Reply, Ledger), Unserved>) -> State {
@@ -68,7 +70,8 @@ impl Waiting {
                     Some(error) => (error.kind.as_str(), error.message.as_str()),
                     None => (kind_of_status(status), "the provider did not answer with a stream"),
                 };
-                let event = render_event(kind, message, &self.request_id);
+                let event =
+                    if reply.is_stream() { reply.body.clone() } else { self.error(kind, message) };
                 State::Settling(Box::pin(async move {
                     if let Some(position) = written {
                         ledger.app().until_durable(position).await;
@@ -79,9 +82,14 @@ impl Waiting {
             Err(unserved) => {
                 let face = unserved.failure.face(self.family);
                 let kind = kind_of_status(face.status.as_u16());
-                State::Last(render_event(kind, &face.message, &self.request_id))
+                State::Last(self.error(kind, &face.message))
             }
         }
+    }
+
+    fn error(&self, kind: &str, message: &str) -> Bytes {
+        let error = ErrorBody { kind: kind.to_owned(), message: message.to_owned() };
+        broken::end(self.protocol, error, &self.request_id)
     }
 }
 
@@ -103,7 +111,9 @@ impl Body for Waiting {
                     }
                     std::task::ready!(timer.as_mut().poll(cx));
                     timer.as_mut().reset(tokio::time::Instant::now() + *every);
-                    return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(PING)))));
+                    return Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(
+                        broken::keep_alive(this.protocol),
+                    )))));
                 }
                 State::Passing(passing) => return Pin::new(passing.as_mut()).poll_frame(cx),
                 State::Settling(settling) => {

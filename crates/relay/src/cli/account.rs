@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use relay_core::account::{AccountKind, Deadlines, KeyHeader};
 use relay_core::clock::Timestamp;
-use relay_core::credential::Credential;
+use relay_core::credential::{Credential, Identity};
 use relay_core::id::AccountId;
 use relay_store::accounts::{AccountChange, NewAccount};
 use relay_store::keys::Expiry;
@@ -66,8 +66,11 @@ pub(super) struct Add {
     /// Name of the account; unique
     #[arg(long)]
     name: String,
-    /// Kind of account: claude-api (Anthropic, and any host that speaks Anthropic Messages) or
-    /// claude-oauth (a Claude subscription; its secret is the JSON of its tokens, or a setup token)
+    /// Kind of account: claude-api (Anthropic, and any host that speaks Anthropic Messages),
+    /// claude-oauth (a Claude subscription; its secret is the JSON of its tokens, or a setup token),
+    /// openai-api (OpenAI, and any host that speaks OpenAI Chat or Responses), openai-oauth (a
+    /// ChatGPT subscription; also what Codex keeps in auth.json), gemini-api (Google's Gemini API)
+    /// or gemini-oauth (Code Assist; also what Gemini CLI keeps in oauth_creds.json)
     #[arg(long, value_parser = later::account_kind())]
     kind: AccountKind,
     #[command(flatten)]
@@ -77,6 +80,8 @@ pub(super) struct Add {
     login: bool,
     #[command(flatten)]
     login_kind: login::Kind,
+    #[command(flatten)]
+    client_secret: login::ClientSecret,
     #[command(flatten)]
     fields: Fields,
     /// Groups it belongs to; made if they do not exist
@@ -152,13 +157,7 @@ impl AccountCommand {
 impl Add {
     async fn run(self, context: &Context) -> anyhow::Result<AccountId> {
         let signs_in = self.signs_in()?;
-        let credential = if signs_in {
-            Credential::Missing
-        } else {
-            let secret =
-                self.secret.read_or_ask(&tr!("secret of {name}", name = self.name.trim()))?;
-            account::credential(self.kind, &secret, context.now)?
-        };
+        let (credential, identity) = self.credential(signs_in, context.now)?;
         let fields = self.fields;
         let zone = &context.settings.time_zone;
         let base_url = fields.base_url.as_deref();
@@ -166,6 +165,9 @@ impl Add {
         let new = NewAccount {
             note: fields.note.clone().unwrap_or_default(),
             key_header: fields.key_header().unwrap_or(KeyHeader::Auto),
+            speaks: fields.speaks().unwrap_or_default(),
+            project: fields.project.clone(),
+            identity,
             enabled: !self.disabled,
             priority: fields.priority.unwrap_or(50),
             weight: fields.weight.unwrap_or(1),
@@ -189,9 +191,31 @@ impl Add {
             ..NewAccount::signed_in(&self.name, self.kind, base_url, credential)
         };
         if signs_in {
-            return login::add(context, new, &self.groups, &self.login_kind).await;
+            let has_own_id = self.kind == AccountKind::GeminiOauth && new.oauth.client_id.is_some();
+            let client_secret = self.client_secret.read_or_ask(has_own_id)?;
+            let how = (&self.login_kind, client_secret);
+            return login::add(context, new, &self.groups, how).await;
         }
         Ok(account::add(&context.store, new, &self.groups, context.now).await?)
+    }
+
+    /// What it signs in by, if that is given, and whose it is as far as that tells.
+    fn credential(
+        &self,
+        signs_in: bool,
+        now: Timestamp,
+    ) -> anyhow::Result<(Credential, Option<Identity>)> {
+        if signs_in {
+            return Ok((Credential::Missing, None));
+        }
+        let secret = self.secret.read_or_ask(&tr!("secret of {name}", name = self.name.trim()))?;
+        let (mut credential, identity) = account::credential(self.kind, &secret, now)?;
+        if let Credential::Tokens(tokens) = &mut credential
+            && let Some(client_secret) = self.client_secret.read()?
+        {
+            tokens.client_secret = Some(client_secret);
+        }
+        Ok((credential, identity))
     }
 
     /// Whether it is signed in to, rather than given a secret.
@@ -225,12 +249,15 @@ impl Set {
         let (oauth, stop_at) = (fields.oauth(), fields.stop_at());
         let (clients, models) = (fields.clients(), fields.models());
         let (sharing, key_header) = (fields.sharing(), fields.key_header());
+        let speaks = fields.speaks();
         let payload = fields.payload.rules();
         let change = AccountChange {
             name: self.name,
             note: fields.note.clone(),
             base_url: fields.base_url.clone(),
             key_header,
+            speaks,
+            project: fields.project.clone(),
             priority: fields.priority,
             weight: fields.weight,
             concurrency_max: fields.max_concurrency,

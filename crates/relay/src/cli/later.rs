@@ -41,15 +41,7 @@ const TABLE: &[Later] = &[
     Later { under: &["admin"], commands: &["add-token"] },
 ];
 
-const KINDS: &[&str] = &[
-    "openai-oauth",
-    "openai-api",
-    "gemini-oauth",
-    "gemini-api",
-    "azure-openai",
-    "bedrock",
-    "vertex",
-];
+const KINDS: &[&str] = &["azure-openai", "bedrock", "vertex"];
 
 /// Teaches the program what it cannot do yet.
 pub(super) fn add_to(command: Command) -> Command {
@@ -133,7 +125,7 @@ mod tests {
         let refused = |line: &str| refusal(line).unwrap_or_else(|| panic!("{line} passes"));
         assert_eq!(refused("import claude-relay-service /data --dry-run"), "import");
         assert_eq!(refused("price refresh --json"), "price refresh");
-        assert!(refused("account add --name a --kind openai-oauth").contains(NOT_BUILT));
+        assert!(refused("account add --name a --kind azure-openai").contains(NOT_BUILT));
         assert!(refused("key add").contains("--name"));
     }
 

@@ -12,8 +12,6 @@ use super::{clients, legacy};
 /// Settings of the contract that have no effect yet; a value for one is remarked on.
 const NOT_YET_USED: &[&str] = &[
     "ENCRYPTION_KEY_OLD",
-    "GEMINI_OAUTH_CLIENT_ID",
-    "GEMINI_OAUTH_CLIENT_SECRET",
     "WEBHOOK_ALLOW_PRIVATE",
     "WEBHOOK_ENABLED",
     "WEBHOOK_RETRIES",
@@ -37,6 +35,8 @@ const USED: &[&str] = &[
     "ENABLE_CORS",
     "ENCRYPTION_KEY",
     "FIRST_BYTE_TIMEOUT",
+    "GEMINI_OAUTH_CLIENT_ID",
+    "GEMINI_OAUTH_CLIENT_SECRET",
     "HOST",
     "KEEPALIVE_AFTER",
     "LOG_FORMAT",

@@ -110,6 +110,7 @@ async fn accounts(store: &Store, provider: &str, now: Timestamp) -> anyhow::Resu
         refresh: Some(Secret::new(format!("{}first", provider::REFRESH))),
         expires_at: Some(now.plus(FIRST_TOKEN_LIFE)),
         obtained_at: now,
+        client_secret: None,
     };
     let (kind, tokens) = (AccountKind::ClaudeOauth, Credential::Tokens(tokens));
     let mut subscription = NewAccount::signed_in(people::SUBSCRIPTION, kind, provider, tokens);

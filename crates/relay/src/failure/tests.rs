@@ -63,6 +63,10 @@ fn all<T: Clone>(first: T, next: impl Fn(&T) -> Option<T>) -> Vec<T> {
     std::iter::successors(Some(first), next).collect()
 }
 
+fn not_stored() -> NotStored {
+    NotStored { message: String::new(), param: String::new(), code: None }
+}
+
 fn caller_faults() -> Vec<CallerFault> {
     use CallerFault as F;
     let text = String::new;
@@ -76,11 +80,12 @@ fn caller_faults() -> Vec<CallerFault> {
         F::SlowBody => Some(F::CutBody),
         F::CutBody => Some(F::Unpriced(text())),
         F::Unpriced(_) => Some(F::NoSuchPath),
-        F::NoSuchPath => Some(F::NotBuilt),
-        F::NotBuilt => Some(F::WrongMethod),
+        F::NoSuchPath => Some(F::NotStored(not_stored())),
+        F::NotStored(_) => Some(F::WrongMethod),
         F::WrongMethod => Some(F::NoSuchModel(text())),
         F::NoSuchModel(_) => Some(F::NoWebSocket),
-        F::NoWebSocket => Some(F::CountingTooOften { limit: 1, retry_after: A_MOMENT }),
+        F::NoWebSocket => Some(F::TooManySockets { limit: 1 }),
+        F::TooManySockets { .. } => Some(F::CountingTooOften { limit: 1, retry_after: A_MOMENT }),
         F::CountingTooOften { .. } => Some(F::Guessing { limit: 1, retry_after: A_MOMENT }),
         F::Guessing { .. } => None,
     })

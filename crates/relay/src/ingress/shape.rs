@@ -4,13 +4,11 @@
 use bytes::Bytes;
 use relay_core::key::KeyRules;
 use relay_wire::edit::{self, EditError, Missing};
-use relay_wire::peek::{self, MessagesPeek};
-use relay_wire::splice;
+use relay_wire::peek::PeekError;
 
+use super::peeked::{Peeked, capped, look};
 use crate::failure::CallerFault;
-
-/// Where a call says how much output it asks for at most.
-const OUTPUT_LIMITS: [&str; 1] = ["max_tokens"];
+use crate::route::Asked;
 
 /// What became of a body.
 #[derive(Debug)]
@@ -18,7 +16,7 @@ pub(super) struct Shaped {
     /// The body as it is sent on, where that is not as it came.
     pub(super) changed: Option<Bytes>,
     /// What is sent on says.
-    pub(super) peek: MessagesPeek,
+    pub(super) peek: Peeked,
     /// The model that the client asked for.
     pub(super) asked: String,
 }
@@ -26,30 +24,36 @@ pub(super) struct Shaped {
 /// Reads a body, and changes what the key's rules name. Every other byte stays, and a body that no
 /// rule changes is not copied.
 pub(super) fn shape(
+    asked: &Asked,
     rules: &KeyRules,
     sent: &Bytes,
     missing: Missing,
 ) -> Result<Shaped, CallerFault> {
-    let first = look(sent)?;
+    let mut first = look(asked, sent)?;
     let mut body = Changing { sent, changed: None };
-    let model = rules.resolve(&first.model);
-    if model != first.model {
-        let name = splice::json_string(model);
-        body.changed = Some(splice::replace(sent, first.model_span.clone(), name.as_bytes()));
+    let name = first.model.clone();
+    let model = rules.resolve(&name);
+    if model != name {
+        body.become_any(first.renamed(sent, model));
+        // Google's addresses name it, and no body.
+        model.clone_into(&mut first.model);
     }
     if !rules.payload.is_empty() {
         body.become_any(edit::apply(body.now(), &rules.payload, missing)?);
     }
-    if let Some(most) = rules.output_tokens_max {
-        let is_within = first.max_tokens.is_some_and(|asked| asked <= most);
-        if body.changed.is_some() || !is_within {
-            body.become_any(edit::cap(body.now(), &OUTPUT_LIMITS, most)?);
-        }
+    let is_within = |most: u64| first.max_tokens.is_some_and(|asked| asked <= most);
+    if rules.output_tokens_max.is_some_and(|most| body.changed.is_some() || !is_within(most)) {
+        let peek = if body.changed.is_some() { Some(look(asked, body.now())?) } else { None };
+        body.become_any(capped(asked, rules, peek.as_ref().unwrap_or(&first), body.now())?);
     }
     match body.changed {
-        None => Ok(Shaped { asked: first.model.clone(), peek: first, changed: None }),
+        None => Ok(Shaped { asked: name, peek: first, changed: None }),
         Some(changed) => {
-            Ok(Shaped { asked: first.model, peek: look(&changed)?, changed: Some(changed) })
+            let seen = look(asked, &changed)?;
+            // A rule may name another model in the body; one in the address it cannot.
+            let in_address = asked.google.as_ref().is_some_and(|google| google.model.is_some());
+            let model = if in_address { first.model } else { seen.model };
+            Ok(Shaped { asked: name, peek: Peeked { model, ..seen }, changed: Some(changed) })
         }
     }
 }
@@ -72,8 +76,10 @@ impl Changing<'_> {
     }
 }
 
-fn look(body: &[u8]) -> Result<MessagesPeek, CallerFault> {
-    peek::messages(body).map_err(|error| CallerFault::Malformed(error.to_string()))
+impl From<PeekError> for CallerFault {
+    fn from(error: PeekError) -> Self {
+        Self::Malformed(error.to_string())
+    }
 }
 
 impl From<EditError> for CallerFault {

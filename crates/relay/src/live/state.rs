@@ -273,7 +273,7 @@ fn rests(member: &Member, now: Timestamp, day: Span) -> Vec<RestLive> {
     let mut rests: Vec<_> = whole.map(RestLive::of_account).collect();
     rests.extend(families.iter().map(|(family, rest)| RestLive::of_family(family, *rest)));
     for (kind, _) in quota.windows(now) {
-        let WindowKind::SevenDayModels(family) = kind else { continue };
+        let Some(family) = kind.family() else { continue };
         let stopped = quota.stopped(stop_at, family, now).filter(|it| it.window == *kind);
         rests.extend(stopped.map(|it| RestLive::of_family(family, mark(it.until))));
     }

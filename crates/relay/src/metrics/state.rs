@@ -11,7 +11,7 @@ use relay_core::model::ModelFamily;
 use super::accounts::Counts;
 use super::exposition::{Failed, Page};
 use super::units::{dollars, seconds};
-use super::words::{self, FAMILIES};
+use super::words::{self, FAMILIES, LENGTHS, OTHER};
 use crate::app::App;
 use crate::live::AccountLive;
 use crate::outbox::EVENTS_WAITING_MAX;
@@ -139,15 +139,19 @@ fn write_windows(shown: &[Shown<'_>], page: &mut Page<'_>) -> Failed {
     page.gauges("quota_resets_timestamp_seconds", help, resets)
 }
 
-/// The label of a window: of a family, the word that the family has.
+/// The label of a window: its length, if it is one of those that are known, and of a family the
+/// word that the family has.
 pub(super) fn window_label(window: &str) -> Cow<'static, str> {
-    match window {
-        "5h" => "5h".into(),
-        "7d" => "7d".into(),
-        _ => {
-            let family = window.strip_prefix("7d ").unwrap_or_default();
-            let (_, family) = FAMILIES[words::family(&ModelFamily::of(family))];
-            format!("7d {family}").into()
+    let (length, family) = match window.split_once(' ') {
+        Some((length, family)) => (length, Some(family)),
+        None => (window, None),
+    };
+    let length = LENGTHS.iter().find(|known| **known == length).unwrap_or(&OTHER);
+    match family {
+        None => (*length).into(),
+        Some(family) => {
+            let (_, family) = FAMILIES[words::family(&ModelFamily::named(family))];
+            format!("{length} {family}").into()
         }
     }
 }

@@ -9,6 +9,8 @@ use prometheus_client::registry::Registry;
 use relay_core::health::RestCause;
 use relay_core::money::Money;
 use relay_core::price::PricedBy;
+use relay_core::protocol::Service;
+use relay_core::quota::WindowKind;
 use relay_core::usage::{Exactness, Outcome, TokenUsage};
 use relay_upstream::fault::{self, Blame, ClientStanding, Refused};
 
@@ -242,11 +244,28 @@ fn each_word_is_at_its_place() {
 }
 
 #[test]
+fn windows_of_any_length_and_family_make_few_labels() {
+    let models = (0..99).map(|number| ModelFamily::of(&format!("gemini-{number}.5-pro")));
+    let of_models = models.zip(1..).map(|(it, minutes)| WindowKind::of_models(it, minutes));
+    let kinds = (1..99_999).filter_map(WindowKind::lasting).chain(of_models);
+    let labels: BTreeSet<_> = kinds.map(|it| state::window_label(&it.to_string())).collect();
+    assert!(labels.contains("5h") && labels.contains("30d") && labels.contains("other"));
+    assert!(labels.len() < 20, "{labels:?}");
+    let day = WindowKind::of_models(ModelFamily::of("gemini-3-pro"), 1_440).to_string();
+    assert_eq!(state::window_label(&day), "1d gemini-3");
+}
+
+#[test]
 fn every_fault_that_a_provider_can_be_blamed_for_has_a_word() {
+    for word in fault::words() {
+        assert_ne!(FAULTS[words::fault(word)], OTHER, "{word}");
+    }
     let headers = HeaderMap::new();
-    for status in 300..600 {
+    let providers = [Service::Claude, Service::Openai, Service::Gemini];
+    for (provider, status) in providers.iter().flat_map(|it| (300..600).map(move |at| (*it, at))) {
         let client = ClientStanding::Accepted;
-        let refused = Refused { status, message: "", headers: &headers, client };
+        let refused =
+            Refused { provider, status, message: "", body: b"", headers: &headers, client };
         if let Blame::Account(fault) = fault::judge(&refused, Timestamp::from_seconds(0)) {
             assert_ne!(FAULTS[words::fault(fault.word)], OTHER, "{}", fault.word);
         }

@@ -56,6 +56,10 @@ pub(super) const FAMILIES: [(&str, &str); 22] = [
     ("", OTHER),
 ];
 
+/// Lengths of quota windows, as people read them; of a window of another length the word is
+/// [`OTHER`].
+pub(super) const LENGTHS: [&str; 7] = ["1h", "5h", "12h", "1d", "7d", "28d", "30d"];
+
 pub(super) const CAUSES: [RestCause; 9] = [
     RestCause::RateLimited,
     RestCause::Overloaded,

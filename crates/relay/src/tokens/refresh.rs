@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use relay_core::clock::Timestamp;
-use relay_core::credential::{Credential, SignOutCause, SignedOut, Tokens};
+use relay_core::credential::{Credential, Identity, SignOutCause, SignedOut, Tokens};
 use relay_core::event::Event;
 use relay_core::id::AccountId;
+use relay_core::protocol::Service;
 use relay_core::secret::Secret;
 use relay_store::StoreError;
 use relay_store::credential_log::{CredentialLog, CredentialLogError, Pending, Stage};
@@ -25,6 +26,13 @@ const STORE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// The pause where it is not the database's being away that keeps the pair out of it.
 const STORE_MENDED_AFTER: Duration = Duration::from_mins(1);
 
+/// The pause where there is no application as which the provider could be asked.
+const REGISTERED_AGAIN_AFTER: Duration = Duration::from_mins(10);
+
+/// Why no token of Google's is refreshed without one.
+const NO_CLIENT: &str = "GEMINI_OAUTH_CLIENT_ID and GEMINI_OAUTH_CLIENT_SECRET are not set, without \
+                         which Google refreshes no token";
+
 /// Whether the record of refreshes has a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OnDisk {
@@ -37,6 +45,8 @@ struct Pair {
     from: i64,
     tokens: Tokens,
     on_disk: OnDisk,
+    /// Whose it is, as far as the tokens say so.
+    identity: Identity,
 }
 
 /// Refreshes unless another did while this one waited for its turn.
@@ -88,7 +98,8 @@ pub fn resume(app: &Arc<App>) {
             continue;
         };
         if member.shared.keeper.renew(from, &tokens) {
-            let pair = Pair { from, tokens, on_disk: OnDisk::Yes };
+            let identity = Identity::default();
+            let pair = Pair { from, tokens, on_disk: OnDisk::Yes, identity };
             tokio::spawn(store_pair(Arc::clone(app), member, pair));
         }
     }
@@ -113,12 +124,21 @@ async fn exchange(
     tokens: &Tokens,
 ) -> Result<Secret, Fault> {
     let (account, version) = (&member.account, held.version);
+    let endpoints = oauth::endpoints(account.kind, &account.oauth, Flow::Subscription)
+        .registered(&app.settings.gemini_oauth, tokens.client_secret.as_ref());
+    if endpoints.lacks_registration() {
+        // Nothing is asked: the token may be good, and the settings change with a restart alone.
+        let later = app.now().plus(REGISTERED_AGAIN_AFTER);
+        return Err(Fault {
+            word: "no_oauth_client",
+            ..delayed(app, member, Some(later), NO_CLIENT)
+        });
+    }
     let begun = on_disk(app, move |log, id| log.begin(id, version), member).await;
     if let Err(error) = begun {
         tracing::error!(account = %account.name, %error, "no token is refreshed: the disk does not take it");
         return Err(delayed(app, member, None, "the disk does not take the next pair"));
     }
-    let endpoints = oauth::endpoints(account.kind, &account.oauth, Flow::Subscription);
     let outcome = oauth::refresh(&member.client, &endpoints, tokens, app.now()).await;
     match outcome {
         Ok(granted) => Ok(keep(app, member, version, granted).await),
@@ -140,7 +160,7 @@ async fn exchange(
 /// database.
 async fn keep(app: &Arc<App>, member: &Arc<Member>, from: i64, granted: Granted) -> Secret {
     let keeper = &member.shared.keeper;
-    let tokens = granted.tokens;
+    let Granted { tokens, identity } = granted;
     let on_disk = note_pair(app, member, from, &tokens).await;
     keeper.renew(from, &tokens);
     let now = app.now();
@@ -154,7 +174,7 @@ async fn keep(app: &Arc<App>, member: &Arc<Member>, from: i64, granted: Granted)
     let current = keeper.current(now).unwrap_or_else(|| tokens.access.clone());
     app.metrics.refreshed(member.account.id, Refresh::Done);
     tracing::info!(account = %member.account.name, "the access token was refreshed");
-    let pair = Pair { from, tokens, on_disk };
+    let pair = Pair { from, tokens, on_disk, identity };
     tokio::spawn(store_pair(Arc::clone(app), Arc::clone(member), pair));
     current
 }
@@ -185,6 +205,10 @@ async fn store_pair(app: Arc<App>, member: Arc<Member>, mut pair: Pair) {
         }
     }
     clear(&app, &member, from).await;
+    // Claude tells whose a sign-in is when asked, and more of it.
+    if member.account.kind.service() != Service::Claude {
+        super::project::note(&app, &member, from + 1, pair.identity).await;
+    }
 }
 
 async fn wait_for_the_store(error: &StoreError) {

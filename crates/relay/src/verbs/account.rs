@@ -15,7 +15,7 @@ mod view;
 
 use relay_core::account::AccountKind;
 use relay_core::clock::Timestamp;
-use relay_core::credential::Credential;
+use relay_core::credential::{Credential, Identity};
 use relay_core::event::Event;
 use relay_core::id::{AccountId, GroupId};
 use relay_core::key::BindingTarget;
@@ -23,14 +23,16 @@ use relay_core::secret::Secret;
 use relay_store::Store;
 use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
 
-use relay_upstream::oauth;
+use relay_upstream::oauth::{self, Granted};
 
 pub use self::bundle::{Bundle, PASSPHRASE_CHARS_MIN};
 pub use self::check::header;
 pub use self::edit::{AccountEdit, set};
 pub use self::export::{Exported, export};
 pub use self::import::{Existing, Imported, Run, import};
-pub use self::login::{LoggedIn, Login, LoginError, login_begin, login_begin_new, login_finish};
+pub use self::login::{
+    LoggedIn, Login, LoginError, SignIn, login_begin, login_begin_new, login_finish,
+};
 pub use self::probe::{
     AccountTest, Signer, TEST_DEADLINE, TestAsk, TestBy, TestUsage, Verdict, Way, probe,
     probe_stored, to_test,
@@ -43,17 +45,20 @@ use crate::verbs::name::checked_name;
 use crate::verbs::{Thing, VerbError, group, key};
 
 /// What an account of that kind signs in by, from what an operator gave: an API key, or tokens as
-/// JSON.
+/// JSON; and whose it is, as far as that tells.
 pub fn credential(
     kind: AccountKind,
     given: &Secret,
     now: Timestamp,
-) -> Result<Credential, VerbError> {
+) -> Result<(Credential, Option<Identity>), VerbError> {
     if !kind.is_oauth() {
-        return Ok(Credential::ApiKey(given.clone()));
+        return Ok((Credential::ApiKey(given.clone()), None));
     }
-    let tokens = oauth::read_given_tokens(given.expose(), now);
-    tokens.map(Credential::Tokens).map_err(|error| VerbError::Invalid(error.to_string()))
+    let read = oauth::read_given(kind, given.expose(), now);
+    let Granted { tokens, identity } =
+        read.map_err(|error| VerbError::Invalid(error.to_string()))?;
+    let identity = Some(identity).filter(|identity| *identity != Identity::default());
+    Ok((Credential::Tokens(tokens), identity))
 }
 
 /// Adds an account to the named groups; those that do not exist are made.

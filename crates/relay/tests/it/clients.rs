@@ -24,6 +24,7 @@ pub(crate) fn subscription(provider: &FakeProvider) -> NewAccount {
         refresh: Some(Secret::new(issued.refresh_token)),
         expires_at: Some(Timestamp::from_millis(issued.expires_at_millis)),
         obtained_at: START,
+        client_secret: None,
     };
     let (kind, credential) = (AccountKind::ClaudeOauth, Credential::Tokens(tokens));
     let mut account = NewAccount::signed_in("sub", kind, &provider.base_url(), credential);

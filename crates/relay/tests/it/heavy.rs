@@ -7,6 +7,7 @@ mod crash;
 mod doctor;
 mod export;
 mod failover;
+mod families;
 mod full;
 mod limits;
 mod locked;

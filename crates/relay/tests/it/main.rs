@@ -8,6 +8,7 @@ mod cooldowns;
 mod demo;
 mod edits;
 mod failover;
+mod families;
 mod guesses;
 mod heavy;
 mod ingress;

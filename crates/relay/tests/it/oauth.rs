@@ -2,6 +2,7 @@
 
 mod ahead;
 mod faults;
+mod others;
 mod refresh;
 
 use std::sync::Arc;
@@ -57,6 +58,7 @@ pub(crate) fn tokens(issued: &IssuedTokens, obtained_at: Timestamp) -> Tokens {
         refresh: Some(Secret::new(&*issued.refresh_token)),
         expires_at: Some(Timestamp::from_millis(issued.expires_at_millis)),
         obtained_at,
+        client_secret: None,
     }
 }
 
@@ -72,6 +74,7 @@ fn with_setup_token(name: &str, provider: &FakeProvider) -> NewAccount {
         refresh: None,
         expires_at: Some(START.plus(YEAR)),
         obtained_at: START,
+        client_secret: None,
     };
     with(name, provider, token)
 }

@@ -6,7 +6,9 @@ use relay_core::clock::Timestamp;
 use serde_json::{Value, json};
 
 use super::book::{ACCESS_PREFIX, Book};
+use super::identity::{Realm, account_of, userinfo};
 use crate::answer::Answer;
+use crate::format::Family;
 use crate::provider::log::SeenRequest;
 
 /// The beta that calls with issued tokens must name.
@@ -32,7 +34,7 @@ enum Door {
 
 /// A refusal of the token, or a page about its owner; `None` for what others are to answer.
 pub(super) fn answer(book: &mut Book, seen: &SeenRequest, now: Timestamp) -> Option<Answer> {
-    let door = Door::of(seen)?;
+    let Some(door) = Door::of(seen) else { return elsewhere(book, seen, now) };
     let own_page = matches!(door, Door::Profile | Door::Usage);
     let issued = |token: &&str| token.starts_with(ACCESS_PREFIX);
     if seen.headers.get("x-api-key").is_some_and(|key| key.as_bytes().starts_with(b"access-")) {
@@ -67,6 +69,43 @@ pub(super) fn answer(book: &mut Book, seen: &SeenRequest, now: Timestamp) -> Opt
         _ => return None,
     };
     Some(Answer::status(200).json(&page))
+}
+
+/// The same for what is not Claude's.
+fn elsewhere(book: &mut Book, seen: &SeenRequest, now: Timestamp) -> Option<Answer> {
+    let path = seen.path();
+    let userinfo_page = path.ends_with("/userinfo");
+    let family = if userinfo_page { Family::Google } else { seen.family() };
+    let unknown = || Answer::refused(401).in_shape_of(family);
+    let Some(token) = seen.bearer().filter(|token| token.starts_with(ACCESS_PREFIX)) else {
+        return userinfo_page.then(unknown);
+    };
+    let good = book.scope_of(token, now).is_some();
+    if !good || book.realm_of(token) != Realm::opening(family) {
+        return Some(match family {
+            Family::Codex => Answer::openai_error(
+                401,
+                "invalid_request_error",
+                "token_expired",
+                "Provided authentication token is expired. Please try signing in again.",
+            ),
+            _ => unknown(),
+        });
+    }
+    if family == Family::Codex && seen.header("chatgpt-account-id") != account_of(&seen.owner) {
+        return Some(Answer::refused_with(403, "chatgpt-account-id does not match"));
+    }
+    let owner = book.owner(&seen.owner);
+    if userinfo_page {
+        owner.profiles_read += 1;
+        let page = owner.profile.clone().unwrap_or_else(|| userinfo(&seen.owner));
+        return Some(Answer::status(200).json(&page));
+    }
+    if path.ends_with("/wham/usage") || path.ends_with(":retrieveUserQuota") {
+        owner.usages_read += 1;
+        return owner.usage.clone().map(|page| Answer::status(200).json(&page));
+    }
+    None
 }
 
 impl Door {

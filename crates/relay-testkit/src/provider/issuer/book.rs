@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use relay_core::clock::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::browser::Authorization;
+use super::identity::{Realm, id_token};
+use super::seen::{IssuedTokens, RefreshOutcome, RefreshSeen};
 
 /// What the text of every access token begins with.
 pub(super) const ACCESS_PREFIX: &str = "access-";
@@ -15,53 +17,17 @@ pub(super) const ACCESS_PREFIX: &str = "access-";
 pub(super) const SETUP_SCOPE: &str = "user:inference";
 /// The scope of a login that a test makes without a browser.
 const FULL_SCOPE: &str = "user:inference user:profile";
+/// The error of a refresh token that was used before.
+pub(super) const REUSED: &str = "refresh_token_reused";
 /// How long access tokens of an owner live of whom nothing else was said.
 const USUAL_LIFETIME: Duration = Duration::from_hours(8);
 /// How long a setup token lives that is issued without a browser.
 const SETUP_LIFETIME: Duration = Duration::from_hours(365 * 24);
 
-/// The tokens of a new login.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IssuedTokens {
-    /// What calls are made with.
-    pub access_token: String,
-    /// What the next pair is had for, once.
-    pub refresh_token: String,
-    /// When the access token expires, in milliseconds since the Unix epoch.
-    pub expires_at_millis: i64,
-}
-
-/// A refresh as the issuer saw it.
-#[derive(Debug, Clone)]
-pub struct RefreshSeen {
-    /// Whose login it was for; empty if the token was never issued.
-    pub owner: String,
-    /// The refresh token that it brought.
-    pub refresh_token: String,
-    /// What came of it.
-    pub outcome: RefreshOutcome,
-    /// When it arrived.
-    pub at: Instant,
-}
-
-/// What came of a refresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefreshOutcome {
-    /// It waits at a gate, nothing is decided.
-    Waiting,
-    /// The tokens rotated, and the answer is on its way or was delivered whole.
-    Granted,
-    /// It was answered with an error of OAuth, `invalid_grant` in most cases.
-    Refused,
-    /// The tokens rotated, and the answer with the new ones did not reach the client.
-    Lost,
-    /// It was answered with an error of the server, or its client left before; nothing rotated.
-    Failed,
-}
-
 /// New tokens as they are told to the client.
 #[derive(Debug, Clone)]
 pub(super) struct Grant {
+    pub(super) realm: Realm,
     pub(super) owner: String,
     pub(super) scope: String,
     pub(super) access_token: String,
@@ -123,6 +89,7 @@ pub(in crate::provider) struct Owner {
 
 #[derive(Debug)]
 struct Login {
+    realm: Realm,
     owner: String,
     scope: String,
     /// Who must come to refresh it; anybody, if it was made without a browser.
@@ -155,6 +122,7 @@ pub(super) struct Exchange<'a> {
     pub(super) code: &'a str,
     pub(super) client_id: &'a str,
     pub(super) redirect_uri: &'a str,
+    /// What it brings of it; only Claude's brings it.
     pub(super) state: &'a str,
     /// What the verifier hashes to.
     pub(super) challenge: &'a str,
@@ -162,50 +130,19 @@ pub(super) struct Exchange<'a> {
     pub(super) lifetime: Option<Duration>,
 }
 
-impl IssuedTokens {
-    /// The tokens as an operator hands them over: an object with `access_token`, `refresh_token`
-    /// and `expires_at`, the latter in milliseconds since the Unix epoch.
-    pub fn to_json(&self) -> String {
-        self.to_value().to_string()
-    }
-
-    pub(in crate::provider) fn to_value(&self) -> Value {
-        json!({
-            "access_token": self.access_token, "refresh_token": self.refresh_token,
-            "expires_at": self.expires_at_millis,
-        })
-    }
-}
-
-impl RefreshSeen {
-    pub(in crate::provider) fn to_json(&self) -> Value {
-        let outcome = match self.outcome {
-            RefreshOutcome::Waiting => "waiting",
-            RefreshOutcome::Granted => "granted",
-            RefreshOutcome::Refused => "refused",
-            RefreshOutcome::Lost => "lost",
-            RefreshOutcome::Failed => "failed",
-        };
-        let ago = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        json!({
-            "owner": self.owner, "refresh_token": self.refresh_token, "outcome": outcome,
-            "ago_ms": ago,
-        })
-    }
-}
-
 impl Book {
     /// A new login, made without a browser.
     pub(in crate::provider) fn issue(
         &mut self,
-        owner: &str,
+        (realm, owner): (Realm, &str),
         lifetime: Duration,
         now: Timestamp,
     ) -> IssuedTokens {
         self.owner(owner).lifetime = Some(lifetime);
-        let login = self.log_in(owner, FULL_SCOPE, None);
+        let login = self.log_in((realm, owner), FULL_SCOPE, None);
         let grant = self.grant(login, None, now);
         IssuedTokens {
+            id_token: id_token(&grant, now).unwrap_or_default(),
             access_token: grant.access_token,
             refresh_token: grant.refresh_token.expect("a full login can be refreshed"),
             expires_at_millis: grant.expires_at.as_millis(),
@@ -214,7 +151,7 @@ impl Book {
 
     /// A new login that is one long-lived token.
     pub(in crate::provider) fn issue_setup(&mut self, owner: &str, now: Timestamp) -> String {
-        let login = self.log_in(owner, SETUP_SCOPE, None);
+        let login = self.log_in((Realm::Claude, owner), SETUP_SCOPE, None);
         self.grant(login, Some(SETUP_LIFETIME), now).access_token
     }
 
@@ -229,6 +166,7 @@ impl Book {
     /// A login for a code, which is used up by it.
     pub(super) fn exchange(
         &mut self,
+        realm: Realm,
         ask: &Exchange<'_>,
         now: Timestamp,
     ) -> Result<Grant, Refusal> {
@@ -237,20 +175,26 @@ impl Book {
         let checks = [
             (ask.client_id == agreed.client_id, "client_id does not match"),
             (ask.redirect_uri == agreed.redirect_uri, "redirect_uri does not match"),
-            (ask.state == agreed.state, "state does not match"),
+            (realm != Realm::Claude || ask.state == agreed.state, "state does not match"),
             (ask.challenge == agreed.challenge, "code_verifier does not match"),
         ];
         if let Some((_, mistake)) = checks.iter().find(|(fits, _)| !fits) {
             return Err(("invalid_grant", mistake));
         }
         let Code { owner, authorization: agreed } = self.codes.remove(ask.code).ok_or(unknown)?;
-        let login = self.log_in(&owner, &agreed.scope, Some(agreed.client_id));
+        let login = self.log_in((realm, &owner), &agreed.scope, Some(agreed.client_id));
         let lifetime = ask.lifetime.filter(|_| agreed.scope == SETUP_SCOPE);
         Ok(self.grant(login, lifetime, now))
     }
 
-    /// What comes of a refresh with this token. A token that was used before ends the login.
-    pub(super) fn refresh(&mut self, token: &str, client_id: &str, now: Timestamp) -> Turn {
+    /// What comes of a refresh with this token. A token that was used before ends the login;
+    /// Google's may be used again and again.
+    pub(super) fn refresh(
+        &mut self,
+        (realm, token): (Realm, &str),
+        client_id: &str,
+        now: Timestamp,
+    ) -> Turn {
         let unknown = Turn::Refused(("invalid_grant", "Refresh token not found or invalid"));
         let owner = self.owner_of_refresh(token).to_owned();
         let script = self.owners.get(&owner).and_then(|owner| owner.script);
@@ -259,10 +203,13 @@ impl Book {
         }
         let Some(refresh) = self.refresh.get_mut(token) else { return unknown };
         let login = &mut self.logins[refresh.login];
+        if login.realm != realm {
+            return unknown;
+        }
         if refresh.used {
             self.reused += 1;
             login.revoked = true;
-            return unknown;
+            return Turn::Refused((REUSED, "Your refresh token has already been used"));
         }
         if login.revoked || script == Some(RefreshScript::Refuses) {
             return unknown;
@@ -270,9 +217,14 @@ impl Book {
         if login.client_id.as_ref().is_some_and(|own| own != client_id) {
             return Turn::Refused(("invalid_client", "client_id does not match"));
         }
-        refresh.used = true;
+        refresh.used = realm != Realm::Google;
         let login = refresh.login;
-        let grant = self.grant(login, None, now);
+        let mut grant = self.grant(login, None, now);
+        if realm == Realm::Google
+            && let Some(spare) = grant.refresh_token.take()
+        {
+            self.refresh.remove(&spare);
+        }
         if script == Some(RefreshScript::LosesNext) {
             self.owner(&owner).script = None;
             return Turn::Lost;
@@ -298,6 +250,11 @@ impl Book {
     /// Whose an access token is, good or not.
     pub(super) fn owner_of_access(&self, token: &str) -> Option<&str> {
         self.access.get(token).map(|access| self.logins[access.login].owner.as_str())
+    }
+
+    /// Whose sign-in an access token came from.
+    pub(super) fn realm_of(&self, token: &str) -> Option<Realm> {
+        self.access.get(token).map(|access| self.logins[access.login].realm)
     }
 
     fn owner_of_refresh(&self, token: &str) -> &str {
@@ -350,19 +307,25 @@ impl Book {
         }
     }
 
-    fn log_in(&mut self, owner: &str, scope: &str, client_id: Option<String>) -> usize {
+    fn log_in(
+        &mut self,
+        (realm, owner): (Realm, &str),
+        scope: &str,
+        client_id: Option<String>,
+    ) -> usize {
         let (owner, scope) = (owner.to_owned(), scope.to_owned());
-        self.logins.push(Login { owner, scope, client_id, revoked: false });
+        self.logins.push(Login { realm, owner, scope, client_id, revoked: false });
         self.logins.len() - 1
     }
 
     /// New tokens of a login, which live as long as its owner's do if nothing else is wanted.
     fn grant(&mut self, login: usize, lifetime: Option<Duration>, now: Timestamp) -> Grant {
         let serial = self.next_serial();
-        let Login { owner, scope, .. } = &self.logins[login];
+        let Login { realm, owner, scope, .. } = &self.logins[login];
         let usual = self.owners.get(owner).and_then(|owner| owner.lifetime);
         let lifetime = lifetime.or(usual).unwrap_or(USUAL_LIFETIME);
         let grant = Grant {
+            realm: *realm,
             owner: owner.clone(),
             scope: scope.clone(),
             access_token: format!("{ACCESS_PREFIX}{owner}-{serial:06}"),

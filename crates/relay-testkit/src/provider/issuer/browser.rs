@@ -14,6 +14,11 @@ pub(in crate::provider) struct Authorization {
 }
 
 impl Authorization {
+    /// Where the browser is sent when the person has agreed.
+    pub(in crate::provider) fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
     /// Reads an address; an error says what is wrong with it.
     pub(in crate::provider) fn read(url: &str) -> Result<Self, String> {
         let (_, query) = url.trim().split_once('?').ok_or("the address has no query")?;

@@ -120,3 +120,33 @@ proptest! {
         prop_assert_eq!(code(&paste), Ok(word));
     }
 }
+
+#[test]
+fn each_page_is_told_what_it_alone_wants_to_know() {
+    let address = |kind| {
+        authorize_url(&endpoints(kind, &OauthSettings::default(), Flow::Subscription), &pkce())
+    };
+    let openai = address(AccountKind::OpenaiOauth);
+    assert!(openai.starts_with("https://auth.openai.com/oauth/authorize?"), "{openai}");
+    for pair in [
+        "id_token_add_organizations=true",
+        "codex_cli_simplified_flow=true",
+        "code_challenge_method=S256",
+        "redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback",
+    ] {
+        assert!(openai.contains(pair), "{pair}: {openai}");
+    }
+    assert!(!openai.contains("code=true"), "{openai}");
+    let google = address(AccountKind::GeminiOauth);
+    assert!(google.contains("access_type=offline&prompt=consent"), "{google}");
+}
+
+#[test]
+fn the_whole_address_that_codex_is_sent_to_has_the_code() {
+    let state = pkce().state().to_owned();
+    let pasted = format!("http://localhost:1455/auth/callback?code=ac_1.x&scope=a+b&state={state}");
+    assert_eq!(code(&pasted), Ok("ac_1.x".into()));
+    assert_eq!(code("ac_1.x"), Ok("ac_1.x".into()));
+    let other = "http://localhost:1455/auth/callback?code=ac_1.x&state=other";
+    assert_eq!(code(other), Err(PastedCodeError::OtherSignIn));
+}

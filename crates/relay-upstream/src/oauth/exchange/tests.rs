@@ -3,7 +3,7 @@ use relay_core::account::{AccountKind, OauthSettings};
 use serde_json::json;
 
 use super::super::loopback::{Server, client, hang_up, serve};
-use super::super::{USER_AGENT, endpoints};
+use super::super::{Registration, USER_AGENT, endpoints};
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -19,6 +19,7 @@ fn tokens() -> Tokens {
         refresh: Some(Secret::new("old-refresh")),
         expires_at: Some(NOW),
         obtained_at: NOW.minus(Duration::from_secs(100)),
+        client_secret: None,
     }
 }
 
@@ -56,6 +57,7 @@ async fn a_code_is_exchanged_for_tokens_and_a_name() {
             refresh: Some("refresh".into()),
             expires_at: Some(NOW.plus(Duration::from_hours(8))),
             obtained_at: NOW,
+            client_secret: None,
         },
         identity: Identity {
             email: "a@example.com".into(),
@@ -219,4 +221,91 @@ async fn without_a_refresh_token_nothing_is_sent() {
     let setup = Tokens { refresh: None, ..tokens() };
     let answer = refresh(&client(), &at("http://host", Flow::SetupToken), &setup, NOW).await;
     assert_eq!(answer, Err(TokenFault::NotRefreshable));
+}
+
+fn of(kind: AccountKind, token_url: &str) -> Endpoints {
+    let settings = OauthSettings { token_url: Some(token_url.into()), ..OauthSettings::default() };
+    let registration =
+        Registration { client_id: Some("app id".into()), client_secret: Some("app secret".into()) };
+    endpoints(kind, &settings, Flow::Subscription).registered(&registration, None)
+}
+
+#[tokio::test]
+async fn openai_is_asked_by_forms_and_its_tokens_say_whose_they_are() {
+    let id_token = claims::token_saying(&json!({
+        "email": "a@example.com",
+        "https://api.openai.com/auth":
+            {"chatgpt_account_id": "acc-1", "chatgpt_plan_type": "plus"},
+    }));
+    let access = claims::token_saying(&json!({"exp": 1_800_003_600}));
+    let given = json!({"id_token": id_token, "access_token": access, "refresh_token": "next"});
+    let server = serve(StatusCode::OK, &[], given.to_string()).await;
+    let endpoints = of(AccountKind::OpenaiOauth, &server.address);
+    let pkce = Pkce::new([1; 32], [2; 32]);
+    let granted = exchange(&client(), &endpoints, &pkce, &"a/code".into(), NOW).await;
+    let granted = granted.expect("tokens");
+    assert_eq!(granted.identity.account, "acc-1");
+    assert_eq!((&*granted.identity.email, &*granted.identity.plan), ("a@example.com", "plus"));
+    assert_eq!(granted.tokens.expires_at, Some(NOW.plus(Duration::from_hours(1))));
+    assert!(!format!("{granted:?}").contains(&id_token));
+    let asked = server.asked().await;
+    assert_eq!(asked.headers()["content-type"], "application/x-www-form-urlencoded");
+    let expected = format!(
+        "grant_type=authorization_code&code=a%2Fcode\
+         &redirect_uri=http%3A%2F%2Flocalhost%3A1455%2Fauth%2Fcallback\
+         &client_id=app_EMoamEEZ73f0CkXaXp7hrann&code_verifier={}",
+        pkce.verifier().expose()
+    );
+    assert_eq!(asked.body(), expected.as_bytes());
+
+    let server = serve(StatusCode::OK, &[], given.to_string()).await;
+    let endpoints = of(AccountKind::OpenaiOauth, &server.address);
+    let renewed = refresh(&client(), &endpoints, &tokens(), NOW).await.expect("tokens");
+    assert_eq!(renewed.tokens.refresh, Some("next".into()));
+    assert_eq!(renewed.identity.account, "acc-1");
+    let expected = "grant_type=refresh_token&refresh_token=old-refresh\
+                    &client_id=app_EMoamEEZ73f0CkXaXp7hrann\
+                    &scope=openid%20profile%20email%20offline_access";
+    assert_eq!(server.asked().await.body(), expected.as_bytes());
+}
+
+#[tokio::test]
+async fn google_is_told_the_application_and_leaves_the_refresh_token() {
+    let server = serve(StatusCode::OK, &[], r#"{"access_token":"new","expires_in":3599}"#).await;
+    let endpoints = of(AccountKind::GeminiOauth, &server.address);
+    let old = Tokens { client_secret: Some("its own".into()), ..tokens() };
+    let renewed = refresh(&client(), &endpoints, &old, NOW).await.expect("tokens").tokens;
+    assert_eq!((&renewed.refresh, &renewed.client_secret), (&old.refresh, &old.client_secret));
+    let expected = "grant_type=refresh_token&refresh_token=old-refresh&client_id=app%20id\
+                    &client_secret=app%20secret";
+    assert_eq!(server.asked().await.body(), expected.as_bytes());
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_refused_in_the_words_of_each_provider_and_in_no_others() {
+    let answered = async |kind, status: u16, body: String| {
+        let server = serve(StatusCode::from_u16(status).expect("a status"), &[], body).await;
+        refresh(&client(), &of(kind, &server.address), &tokens(), NOW).await.expect_err("a fault")
+    };
+    for code in ["refresh_token_expired", "refresh_token_reused", "refresh_token_invalidated"] {
+        let body = json!({"error": {
+            "message": "Your refresh token old-refresh was used", "type": "invalid_request_error",
+            "param": null, "code": code,
+        }});
+        let fault = answered(AccountKind::OpenaiOauth, 401, body.to_string()).await;
+        let TokenFault::Refused { said } = fault else { panic!("{code}: {fault:?}") };
+        assert!(said.starts_with(code) && !said.contains("old-refresh"), "{said}");
+    }
+    let grant = json!({"error": "invalid_grant", "error_description": "Token has been revoked."});
+    for kind in [AccountKind::OpenaiOauth, AccountKind::GeminiOauth] {
+        let fault = answered(kind, 400, grant.to_string()).await;
+        assert!(matches!(fault, TokenFault::Refused { .. }), "{fault:?}");
+    }
+    let client = json!({"error": "invalid_client", "error_description": "app secret is wrong"});
+    let fault = answered(AccountKind::GeminiOauth, 401, client.to_string()).await;
+    assert!(matches!(&fault, TokenFault::Unavailable { status: 401, .. }), "{fault:?}");
+    assert!(!fault.to_string().contains("app secret"), "{fault}");
+    let busy = json!({"error": {"message": "busy", "type": "server_error", "code": null}});
+    let fault = answered(AccountKind::OpenaiOauth, 500, busy.to_string()).await;
+    assert!(matches!(fault, TokenFault::Unavailable { status: 500, .. }), "{fault:?}");
 }

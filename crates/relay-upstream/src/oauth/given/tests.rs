@@ -118,6 +118,7 @@ proptest! {
             refresh: refresh.map(Secret::new),
             expires_at: expires_at.map(Timestamp::from_millis),
             obtained_at: Timestamp::from_millis(obtained_at),
+            client_secret: None,
         };
         let json = tokens_to_json(&tokens);
         prop_assert_eq!(read_given_tokens(json.expose(), Timestamp::from_millis(later)), Ok(tokens));
@@ -128,4 +129,59 @@ proptest! {
         let text = if json { format!("{{\"access_token\":\"a\",\"expires_at\":{text}}}") } else { text };
         let _ = read_given_tokens(&text, NOW);
     }
+}
+
+fn of(kind: AccountKind, text: &str) -> Result<Granted, GivenTokensError> {
+    read_given(kind, text, NOW)
+}
+
+#[test]
+fn what_codex_keeps_is_taken_with_the_account() {
+    let access = claims::token_saying(&json!({"exp": 1_800_003_600}));
+    let id_token = claims::token_saying(&json!({
+        "email": "a@example.com",
+        "https://api.openai.com/auth": {"chatgpt_account_id": "of the token"},
+    }));
+    let kept = json!({
+        "OPENAI_API_KEY": null, "last_refresh": "2027-01-15T08:00:00Z",
+        "tokens": {"id_token": id_token, "access_token": access, "refresh_token": "r",
+                   "account_id": "acc-1"},
+    });
+    let given = of(AccountKind::OpenaiOauth, &kept.to_string()).expect("tokens");
+    assert_eq!(given.tokens.access.expose(), access);
+    assert_eq!(given.tokens.refresh, Some("r".into()));
+    assert_eq!(given.tokens.expires_at, Some(Timestamp::from_seconds(1_800_003_600)));
+    assert_eq!((&*given.identity.account, &*given.identity.email), ("acc-1", "a@example.com"));
+    let stored = tokens_to_json(&given.tokens);
+    assert!(!stored.expose().contains(&id_token), "an id token is not kept");
+    let again = of(AccountKind::OpenaiOauth, stored.expose()).expect("tokens");
+    assert_eq!(again.tokens, given.tokens);
+}
+
+#[test]
+fn what_gemini_cli_keeps_is_taken_and_an_own_secret_stays() {
+    let kept = r#"{"access_token":"a","refresh_token":"1//r","scope":"s","token_type":"Bearer",
+                   "expiry_date":1800003600000}"#;
+    let given = of(AccountKind::GeminiOauth, kept).expect("tokens").tokens;
+    assert_eq!(given.expires_at, Some(Timestamp::from_seconds(1_800_003_600)));
+    assert_eq!((given.refresh, given.client_secret), (Some("1//r".into()), None));
+    let own = r#"{"client_id":"i","client_secret":"s","refresh_token":"1//r"}"#;
+    let own = of(AccountKind::GeminiOauth, own).expect("tokens").tokens;
+    assert_eq!(own.client_secret, Some("s".into()));
+    let again = of(AccountKind::GeminiOauth, tokens_to_json(&own).expose()).expect("tokens");
+    assert_eq!(again.tokens, own);
+}
+
+#[test]
+fn a_bare_word_of_another_provider_is_no_setup_token() {
+    let access = claims::token_saying(&json!({"exp": 1_800_003_600}));
+    let given = of(AccountKind::OpenaiOauth, &access).expect("a token").tokens;
+    assert_eq!(given.expires_at, Some(Timestamp::from_seconds(1_800_003_600)));
+    let refresh = of(AccountKind::GeminiOauth, "1//r").expect("a token").tokens;
+    assert_eq!((refresh.refresh, refresh.expires_at), (Some("1//r".into()), Some(NOW)));
+    for key in [concat!("sk-", "proj-words"), concat!("AI", "zaWords")] {
+        assert_eq!(of(AccountKind::GeminiOauth, key), Err(GivenTokensError::ApiKey), "{key}");
+    }
+    assert_eq!(of(AccountKind::OpenaiOauth, "two words"), Err(GivenTokensError::NotTokens));
+    assert_eq!(of(AccountKind::OpenaiOauth, "{}"), Err(GivenTokensError::Missing));
 }

@@ -97,6 +97,7 @@ fn a_profile_tells_plan_and_tier() {
         organisation: "Example Team".into(),
         plan: "claude_team".into(),
         tier: "default_claude_max_5x".into(),
+        ..Identity::default()
     };
     assert_eq!(read_identity(&body), expected);
     let plan = |account: Value| read_identity(&json!({ "account": account })).plan;
@@ -106,11 +107,15 @@ fn a_profile_tells_plan_and_tier() {
     assert_eq!(read_identity(&json!({"account": "junk"})), Identity::default());
 }
 
+fn holder<'a>(base_url: &'a str, access: &'a Secret) -> Holder<'a> {
+    Holder { kind: AccountKind::ClaudeOauth, base_url, access, account: "", project: "" }
+}
+
 #[tokio::test]
 async fn the_relay_asks_under_its_own_name_with_the_beta() {
     let body = json!({"account": {"email": "a@example.com"}});
     let server = serve(StatusCode::OK, &[], body.to_string()).await;
-    let found = identity(&client(), &server.address, &"access".into(), NOW).await;
+    let found = identity(&client(), &holder(&server.address, &"access".into()), NOW).await;
     assert_eq!(found.map(|identity| identity.email), Ok("a@example.com".into()));
     let asked = server.asked().await;
     assert_eq!(asked.uri().path(), "/api/oauth/profile");
@@ -125,18 +130,18 @@ async fn a_refusal_is_told_apart_from_a_busy_provider() {
         "type": "authentication_error", "message": "Invalid bearer token: access-1",
     }});
     let server = serve(StatusCode::UNAUTHORIZED, &[], words.to_string()).await;
-    let fault = usage(&client(), &server.address, &"access-1".into(), NOW).await;
+    let fault = usage(&client(), &holder(&server.address, &"access-1".into()), NOW).await;
     let said = "authentication_error: Invalid bearer token: …".to_owned();
     assert_eq!(fault, Err(InquiryFault::Refused { status: 401, said }));
 
     let server = serve(StatusCode::TOO_MANY_REQUESTS, &[("retry-after", "60")], "").await;
-    let fault = usage(&client(), &server.address, &"access-1".into(), NOW).await;
+    let fault = usage(&client(), &holder(&server.address, &"access-1".into()), NOW).await;
     let retry_at = Some(NOW.plus(std::time::Duration::from_mins(1)));
     assert_eq!(
         fault,
         Err(InquiryFault::Unavailable { status: 429, retry_at, said: String::new() })
     );
 
-    let unsendable = usage(&client(), &server.address, &"a\nb".into(), NOW).await;
+    let unsendable = usage(&client(), &holder(&server.address, &"a\nb".into()), NOW).await;
     assert!(matches!(unsendable, Err(InquiryFault::NotSent(_))), "{unsendable:?}");
 }

@@ -11,7 +11,9 @@ use self::form::{Change, Frame, Start, Whole, citation, thought};
 use super::super::error::{self, ErrorBody};
 use super::super::request::{TextTools, seal_of, text_of};
 use super::super::usage::Stated;
-use crate::hub::{Answer, BlockKind, Delta, Event, Folder, Malformed, Seal, Stop, Usage};
+use crate::hub::{
+    Answer, BlockKind, Delta, Event, Folder, Loss, Losses, Malformed, Seal, Stop, Usage,
+};
 use crate::sse;
 
 /// The most that is held back of one call whose text is taken out of its arguments, in bytes.
@@ -33,6 +35,7 @@ pub struct Reader {
     /// Why the model declined.
     explanation: Option<String>,
     phase: Phase,
+    losses: Losses,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,8 +58,8 @@ struct Open {
 
 #[derive(Debug)]
 enum Kind {
-    /// A text or a thought.
-    Words,
+    /// A text or a thought, whichever it opened as.
+    Words(BlockKind),
     /// A call; the arguments that it opened with, as long as no others came.
     Call { input: Option<String> },
     /// A call of a tool that takes text; its arguments so far.
@@ -69,6 +72,11 @@ impl Reader {
     /// A reader of the answer to a request with these tools that take text.
     pub fn new(text_tools: TextTools) -> Self {
         Self { text_tools, ..Self::default() }
+    }
+
+    /// What of the answer has no place in the hub.
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Takes the next event and adds what it comes to.
@@ -147,8 +155,10 @@ impl Reader {
         let form::Block { kind, id, name, text, thinking, signature, data, input, citations } =
             start;
         let (kind, opened) = match kind.as_deref() {
-            Some("text") => (Kind::Words, BlockKind::Text),
-            Some("thinking" | "redacted_thinking") => (Kind::Words, BlockKind::Thinking),
+            Some("text") => (Kind::Words(BlockKind::Text), BlockKind::Text),
+            Some("thinking" | "redacted_thinking") => {
+                (Kind::Words(BlockKind::Thinking), BlockKind::Thinking)
+            }
             Some("tool_use") => {
                 let (id, name) = (id.unwrap_or_default(), name.unwrap_or_default());
                 let input = input.map(|input| input.get().to_owned());
@@ -160,13 +170,20 @@ impl Reader {
                 }
             }
             // Anthropic's own tools, and what is yet to come.
-            _ => return self.open.push(Open { index, block: 0, kind: Kind::Other }),
+            _ => {
+                self.losses.insert(Loss::HostedTools);
+                return self.open.push(Open { index, block: 0, kind: Kind::Other });
+            }
         };
         let block = self.opened;
         self.opened += 1;
         self.open.push(Open { index, block, kind });
-        out.push(Event::Open { block, kind: opened });
-        let mut add = |delta| out.push(Event::Delta { block, delta });
+        out.push(Event::Open { block, kind: opened.clone() });
+        let mut add = |delta| {
+            if opened.takes(&delta) {
+                out.push(Event::Delta { block, delta });
+            }
+        };
         for words in [text, thinking].into_iter().flatten().filter(|words| !words.is_empty()) {
             add(Delta::Text(words));
         }
@@ -190,7 +207,12 @@ impl Reader {
         let Change { text, thinking, signature, partial_json, citation: quote, .. } = change;
         match &mut open.kind {
             Kind::Other => {}
-            Kind::Words => {
+            Kind::Words(kind) => {
+                let mut add = |delta| {
+                    if kind.takes(&delta) {
+                        add(delta);
+                    }
+                };
                 for words in [text, thinking].into_iter().flatten().filter(|it| !it.is_empty()) {
                     add(Delta::Text(words));
                 }
@@ -222,7 +244,7 @@ impl Reader {
         let mut add = |delta| out.push(Event::Delta { block, delta });
         match kind {
             Kind::Other => return,
-            Kind::Words => {}
+            Kind::Words(_) => {}
             Kind::Call { input } => {
                 // Some hosts send the arguments with the opening; others none for a call of none.
                 if let Some(input) = input {

@@ -11,10 +11,10 @@ use relay_core::protocol::Protocol;
 use serde_json::json;
 
 use self::form::{Added, Closing, Data, Message, Said, Used, quote};
-pub use self::whole::write_whole;
+pub use self::whole::{losses_of_whole, write_whole};
 use super::super::error::{ErrorBody, render_event};
-use super::super::request::{Thoughts, Wishes, id_for_claude, signature_of};
-use crate::hub::{BlockKind, Delta, Event, Seal, Stop, Usage};
+use super::super::request::{Thoughts, Wishes, id_for_claude, is_own_citation, signature_of};
+use crate::hub::{BlockKind, Citation, Delta, Event, Loss, Losses, Seal, Stop, Usage};
 
 /// The most that is held back of blocks that others are before, in bytes: parallel calls of tools
 /// come interleaved from some providers, and clients of Claude read one block after the other.
@@ -35,6 +35,7 @@ pub struct Writer {
     blocks: VecDeque<Block>,
     held_bytes: usize,
     phase: Phase,
+    losses: Losses,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +71,13 @@ impl Writer {
             blocks: VecDeque::new(),
             held_bytes: 0,
             phase: Phase::Before,
+            losses: Losses::new(),
         }
+    }
+
+    /// What of the answer the client was not told.
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
     }
 
     /// Takes the next step and adds what the client is sent.
@@ -169,10 +176,13 @@ impl Writer {
             (_, Delta::Text(text) | Delta::Input(text)) if text.is_empty() => return,
             (BlockKind::Thinking, Delta::Text(thinking)) => Added::Thinking { thinking },
             (BlockKind::Text | BlockKind::Refusal, Delta::Text(text)) => Added::Text { text },
-            (BlockKind::Text, Delta::Citation(citation)) => match quote(&citation) {
-                Some(citation) => Added::Citation { citation },
-                None => return,
-            },
+            (BlockKind::Text, Delta::Citation(citation)) => {
+                if !is_exact(&citation) {
+                    self.losses.insert(Loss::Citations);
+                }
+                let Some(citation) = quote(&citation) else { return };
+                Added::Citation { citation }
+            }
             (BlockKind::Thinking, Delta::Seal(more)) => {
                 self.held_bytes += more.data.len();
                 match &mut block.seal {
@@ -186,6 +196,10 @@ impl Writer {
                 self.held_bytes += text.len();
                 block.text.push_str(&text);
                 return self.check_held(out);
+            }
+            (_, Delta::Seal(_)) => {
+                self.losses.insert(Loss::CallSeals);
+                return;
             }
             _ => return,
         };
@@ -289,6 +303,11 @@ impl Block {
         };
         send(out, "content_block_start", &Data::ContentBlockStart { index, content_block });
     }
+}
+
+/// Whether all of a quotation is told: Claude's own are, of others what has an address and no place.
+fn is_exact(citation: &Citation) -> bool {
+    is_own_citation(citation) || (citation.url.is_some() && citation.span.is_none())
 }
 
 fn send_delta(index: usize, delta: &Added, out: &mut BytesMut) {

@@ -19,7 +19,7 @@ use crate::hub::{
 const UNKNOWN: &str = "the relay does not know it";
 
 /// Reads a request.
-pub fn read(body: &[u8]) -> Result<Read, DecodeError> {
+pub(super) fn read(body: &[u8]) -> Result<Read, DecodeError> {
     let wrong =
         |error: serde_json::Error| Malformed { path: "body".to_owned(), what: error.to_string() };
     let Body { messages, tools, fields } = serde_json::from_slice(body).map_err(wrong)?;
@@ -32,6 +32,9 @@ pub fn read(body: &[u8]) -> Result<Read, DecodeError> {
     let mut turns: Vec<Turn> = system(&mut fields, &mut losses)?.into_iter().collect();
     for (number, message) in messages.into_iter().enumerate() {
         turns.push(turn(message, &format!("messages[{number}]"), &mut losses)?);
+    }
+    if turns.iter().all(|turn| turn.blocks.is_empty()) {
+        return Err(fields.wrong("messages", "has to say something").into());
     }
     let (choice, parallel_tools) = tools::choice(&mut fields)?;
     let (reasoning, format, thoughts) = reasoning::reasoning(&mut fields, &mut losses)?;

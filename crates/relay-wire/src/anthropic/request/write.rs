@@ -16,7 +16,7 @@ use crate::hub::{Choice, Loss, Losses, Request, Unsupported, Written};
 const USER_CHARS_MAX: usize = 256;
 
 /// Writes a request. What each model takes is looked up by the request's model name.
-pub fn write(request: &Request) -> Result<Written, Unsupported> {
+pub(super) fn write(request: &Request) -> Result<Written, Unsupported> {
     let mut losses = Losses::new();
     let model = model(&request.model);
     let mut talk = turns::talk(&request.turns, &mut losses)?;

@@ -262,9 +262,16 @@ impl Reader {
 /// Reads a whole answer.
 pub fn read_whole(body: &[u8]) -> Result<Answer, Malformed> {
     let wrong = |what: &str| Malformed { path: "body".to_owned(), what: what.to_owned() };
-    let chunk = Chunk::read(body).map_err(|_| wrong("is no answer of Chat Completions"))?;
+    let mut chunk = Chunk::read(body).map_err(|_| wrong("is no answer of Chat Completions"))?;
     if chunk.error.is_none() && chunk.choices.as_ref().is_none_or(Vec::is_empty) {
         return Err(wrong("is an answer without choices"));
+    }
+    // Its calls bear no numbers, and hosts may give several of them one id.
+    for choice in chunk.choices.iter_mut().flatten() {
+        let calls = choice.message.iter_mut().filter_map(|message| message.tool_calls.as_mut());
+        for (number, call) in (0..).zip(calls.flatten()) {
+            call.index.get_or_insert(number);
+        }
     }
     // It is a stream of one chunk.
     let (mut reader, mut events, mut folder) = (Reader::default(), Vec::new(), Folder::default());

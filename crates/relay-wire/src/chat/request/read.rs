@@ -15,7 +15,7 @@ mod prompt;
 mod tool;
 
 pub(crate) use self::part::{cache_mark, has_scheme, is_pdf, source};
-pub use self::prompt::read_prompt;
+pub(super) use self::prompt::read_prompt;
 pub(crate) use self::tool::parameters;
 
 /// A request, as it was understood.
@@ -30,7 +30,7 @@ pub struct Read {
 }
 
 /// Reads the body of a request to `/chat/completions`.
-pub fn read(body: &[u8]) -> Result<Read, DecodeError> {
+pub(super) fn read(body: &[u8]) -> Result<Read, DecodeError> {
     let mut fields = fields_of(body)?;
     let mut read = shared(&mut fields)?;
     refuse_what_no_other_has(&mut fields)?;

@@ -13,7 +13,7 @@ mod tool;
 /// The body of a request.
 ///
 /// The usage of a stream is always asked for, since the relay bills by it.
-pub fn write(request: &Request) -> Result<Written, Unsupported> {
+pub(super) fn write(request: &Request) -> Result<Written, Unsupported> {
     let mut losses = Losses::new();
     let tools = tool::tools(&request.tools, &mut losses);
     let body = Body {
@@ -128,7 +128,7 @@ pub(crate) fn effort_word(reasoning: &Reasoning, losses: &mut Losses) -> Option<
     const LOW_TOKENS_MAX: u64 = 4_096;
     const MEDIUM_TOKENS_MAX: u64 = 16_384;
     if reasoning.budget.is_some() {
-        losses.insert(Loss::ReasoningScale);
+        losses.insert(Loss::ThinkingBudget);
     }
     let effort = reasoning.effort.or_else(|| {
         reasoning.budget.map(|tokens| match tokens {

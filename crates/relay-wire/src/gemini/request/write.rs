@@ -14,7 +14,7 @@ use crate::hub::{Loss, Losses, Request, Unsupported, Written};
 
 /// Writes a request. The model and whether the answer is streamed stand in its address; what each
 /// model takes is looked up by the request's model name.
-pub fn write(request: &Request) -> Result<Written, Unsupported> {
+pub(super) fn write(request: &Request) -> Result<Written, Unsupported> {
     let mut losses = Losses::new();
     let model = model(&request.model);
     let mut talk = turns::talk(&request.turns, model, &mut losses)?;

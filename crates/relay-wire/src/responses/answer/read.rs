@@ -10,7 +10,7 @@ use self::form::{Frame, Item, Kind, Part, Response};
 use self::open::{Call, Message, Open, Output, Thought};
 use crate::anthropic::error::ErrorBody;
 use crate::chat::answer::{broken, read_error};
-use crate::hub::{Answer, BlockKind, Delta, Event, Folder, Malformed, Stop, Usage};
+use crate::hub::{Answer, BlockKind, Delta, Event, Folder, Loss, Losses, Malformed, Stop, Usage};
 use crate::responses::names::flat;
 use crate::responses::usage::Stated;
 use crate::sse;
@@ -26,9 +26,15 @@ pub struct Reader {
     output: Output,
     has_call: bool,
     stated: Stated,
+    losses: Losses,
 }
 
 impl Reader {
+    /// What of the answer has no place in the hub.
+    pub const fn losses(&self) -> &Losses {
+        &self.losses
+    }
+
     /// Takes the next event.
     pub fn push(&mut self, event: &sse::Event<'_>, out: &mut Vec<Event>) {
         let data = event.data.trim_ascii();
@@ -155,8 +161,14 @@ impl Reader {
         let Some(item) = item else { return };
         match Item::read(item) {
             Ok(Some(item)) => then(self, index, item, out),
-            // OpenAI's own tools, and what is yet to come.
-            Ok(None) => self.output.put(index, Open::Other),
+            // OpenAI's own tools, and what is yet to come. Of hosts that do not number their items
+            // it may bear the number of one that is open, which goes on.
+            Ok(None) => {
+                self.losses.insert(Loss::HostedTools);
+                if matches!(self.output.get(index), None | Some(Open::Done)) {
+                    self.output.put(index, Open::Other);
+                }
+            }
             Err(_) => {
                 let message = "an item of the upstream's answer cannot be read";
                 self.fail(broken("api_error", message), out);
@@ -307,9 +319,9 @@ impl Reader {
         let items = response.output.take().filter(|_| self.output.len() == 0);
         for (index, item) in (0..).zip(items.into_iter().flatten()) {
             self.item(index, Some(item), Self::done, out);
-        }
-        if self.is_ended {
-            return;
+            if self.is_ended {
+                return;
+            }
         }
         let reason = response.incomplete_details.and_then(|details| details.reason);
         self.close_all(out);

@@ -4,7 +4,7 @@ mod begin;
 mod shape;
 mod whole;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 
@@ -144,7 +144,7 @@ impl Writer {
                 let item = *item;
                 self.more_input(item, &text, out);
             }
-            (_, Delta::Seal(_)) => _ = self.losses.insert(Loss::Seals),
+            (_, Delta::Seal(_)) => _ = self.losses.insert(Loss::CallSeals),
             _ => {}
         }
     }
@@ -318,6 +318,16 @@ impl Writer {
             output: self.items.iter().collect(),
         }
     }
+}
+
+/// The event that ends the stream of an answer which breaks off and was passed on as it came: its
+/// own name is not known, so it gets one made of the relay's name for the call.
+pub fn failed(error: &ErrorBody, call: &str) -> Bytes {
+    let (mut writer, mut out) = (Writer::new(Wishes::default(), 0), BytesMut::new());
+    writer.id = format!("resp_{call}");
+    let head = Head { error: Some(error.into()), ..writer.head(Status::Failed) };
+    send_response(&mut out, ("response.failed", 0), &head, (&writer.wishes, None));
+    out.freeze()
 }
 
 /// The members that say which item an event is of.

@@ -28,7 +28,7 @@ pub struct Read {
 }
 
 /// Reads the body of a request to `/responses`, or a `response.create` of its socket.
-pub fn read(body: &[u8]) -> Result<Read, DecodeError> {
+pub(super) fn read(body: &[u8]) -> Result<Read, DecodeError> {
     let body = object_of(body)?;
     let echo = Echo::of(&body);
     let mut fields = Fields::of(body, "")?;

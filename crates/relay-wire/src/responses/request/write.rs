@@ -25,13 +25,13 @@ const SEALED_THOUGHTS: &str = "reasoning.encrypted_content";
 /// The body of a request.
 ///
 /// Nothing is stored with the provider, so that the next turn may go to another account.
-pub fn write(request: &Request) -> Result<Written, Unsupported> {
+pub(super) fn write(request: &Request) -> Result<Written, Unsupported> {
     write_for(Host::Api, request)
 }
 
 /// The body of a request to the service behind the ChatGPT sign-in, which Codex uses: it only
 /// streams, must be given instructions, and leaves the limits of an answer to itself.
-pub fn write_for_chatgpt(request: &Request) -> Result<Written, Unsupported> {
+pub(super) fn write_for_chatgpt(request: &Request) -> Result<Written, Unsupported> {
     write_for(Host::ChatGpt, request)
 }
 

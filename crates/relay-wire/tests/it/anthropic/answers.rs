@@ -83,6 +83,27 @@ fn what_is_no_event_of_claude_fails_clearly() {
 }
 
 #[test]
+fn a_block_gets_nothing_that_its_kind_has_no_place_for() {
+    let sse: String = [
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"thinking","citations":[{}]}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"thinking":"a","citation":{}}}"#,
+        r#"{"type":"content_block_stop","index":0}"#,
+        r#"{"type":"content_block_start","index":1,"content_block":{"type":"text","data":"x"}}"#,
+        r#"{"type":"content_block_delta","index":1,"delta":{"text":"b","signature":"x"}}"#,
+        r#"{"type":"content_block_stop","index":1}"#,
+        r#"{"type":"content_block_start","index":2,"content_block":{"type":"tool_use","text":"x"}}"#,
+        r#"{"type":"content_block_stop","index":2}"#,
+        r#"{"type":"message_stop"}"#,
+    ]
+    .map(|data| format!("data: {data}\n\n"))
+    .concat();
+    let steps = steps([sse.as_bytes()], TextTools::default());
+    let deltas: Vec<Event> =
+        steps.into_iter().filter(|it| matches!(it, Event::Delta { .. })).collect();
+    assert_eq!(deltas, [text(0, "a"), text(1, "b")]);
+}
+
+#[test]
 fn a_whole_answer_is_the_same_steps_at_once() {
     let body = include_bytes!("../../golden/anthropic/whole/message.json");
     let answer = read_whole(body, text_tools()).expect("a message");

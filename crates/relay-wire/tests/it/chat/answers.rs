@@ -89,6 +89,24 @@ fn a_whole_answer_is_what_its_stream_comes_to() {
 }
 
 #[test]
+fn calls_of_a_whole_answer_are_several_though_they_bear_one_id() {
+    let call = |city| {
+        let arguments = format!(r#"{{\"city\":\"{city}\"}}"#);
+        format!(r#"{{"id":"f","function":{{"name":"f","arguments":"{arguments}"}}}}"#)
+    };
+    let (ulm, bonn) = (call("Ulm"), call("Bonn"));
+    let body = format!(r#"{{"choices":[{{"message":{{"tool_calls":[{ulm},{bonn}]}}}}]}}"#);
+    let answer = read_whole(body.as_bytes()).expect("an answer");
+    let inputs = answer.blocks.iter().map(|block| match block {
+        Block::ToolCall(call) => call.input.clone(),
+        other => panic!("{other:?}"),
+    });
+    let expected = [r#"{"city":"Ulm"}"#, r#"{"city":"Bonn"}"#];
+    let expected = expected.map(|it| Input::Arguments(it.to_owned()));
+    assert_eq!(inputs.collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn what_is_no_whole_answer() {
     for body in ["", "[]", "{}", r#"{"choices":[]}"#, r#"{"choices":null}"#] {
         read_whole(body.as_bytes()).expect_err(body);

@@ -102,7 +102,7 @@ fn a_measure_of_thought_becomes_a_word() {
         let reasoning = Some(Reasoning { effort, budget, shown: true });
         let request = Request { reasoning, ..turns(vec![(Role::User, vec![Block::text("hi")])]) };
         let (body, losses) = written(&request);
-        assert_eq!(losses.contains(&Loss::ReasoningScale), budget.is_some());
+        assert_eq!(losses.contains(&Loss::ThinkingBudget), budget.is_some());
         assert!(losses.contains(&Loss::ShownThoughts));
         body["reasoning_effort"].as_str().map(str::to_owned)
     };

@@ -145,6 +145,16 @@ fn an_end_that_does_not_say_its_status_is_what_its_event_is() {
 }
 
 #[test]
+fn an_answer_fails_once_though_several_of_its_items_cannot_be_read() {
+    let item = r#"{"type":"message","content":5}"#;
+    let data = format!(
+        r#"{{"type":"response.completed","response":{{"output":[{item},{item}],"id":"r"}}}}"#
+    );
+    let steps = events([format!("data: {data}\n\n").as_bytes()]);
+    assert!(matches!(&steps[..], [Event::Start { .. }, Event::Failed { .. }]), "{steps:?}");
+}
+
+#[test]
 fn an_answer_that_grows_without_end_is_given_up() {
     let (by, data) = (Protocol::Messages, "x".repeat(1 << 20));
     let piece = Delta::Seal(Seal { by, id: None, data, is_all: false });
@@ -189,6 +199,25 @@ fn events_are_numbered_and_every_item_is_begun_and_done() {
     let output: Vec<Value> =
         last["output"].as_array().expect("items").iter().map(|item| item["id"].clone()).collect();
     assert_eq!(output, added);
+}
+
+#[test]
+fn an_item_that_is_not_known_leaves_an_open_one_of_its_number_open() {
+    // Hosts that do not number their items say 0, or nothing, for each.
+    let upstream: String = [
+        r#"{"type":"response.output_item.added","item":{"type":"message"}}"#,
+        r#"{"type":"response.output_text.delta","delta":"Snow "}"#,
+        r#"{"type":"response.output_item.added","item":{"type":"web_search_call"}}"#,
+        r#"{"type":"response.output_item.done","item":{"type":"web_search_call"}}"#,
+        r#"{"type":"response.output_text.delta","delta":"is white."}"#,
+        r#"{"type":"response.completed","response":{}}"#,
+    ]
+    .map(|data| format!("data: {data}\n\n"))
+    .concat();
+    let steps = events([upstream.as_bytes()]);
+    let closed = steps.iter().filter(|step| matches!(step, Event::Close { .. })).count();
+    let answer = fold(steps);
+    assert_eq!((answer.blocks, closed), (vec![Block::text("Snow is white.")], 1));
 }
 
 #[test]
@@ -365,6 +394,6 @@ fn what_a_client_is_not_told_is_listed() {
         end: Ok(Stop::Sequence(Some("END".to_owned()))),
         usage: Usage::default(),
     };
-    let lost = Losses::from([Loss::Seals, Loss::Citations, Loss::StopSequenceName]);
+    let lost = Losses::from([Loss::CallSeals, Loss::Citations, Loss::StopSequenceName]);
     assert_eq!(losses_of_whole(&answer, &Wishes::default()), lost);
 }

@@ -2,7 +2,7 @@
 
 use relay_core::id::AccountId;
 use relay_core::usage::{CallRecord, Exactness};
-use relay_wire::anthropic::meter::Metered;
+use relay_wire::meter::Metered;
 
 use super::{End, Ledger, millis};
 use crate::client_id::user_agent;

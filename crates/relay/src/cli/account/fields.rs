@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
-use relay_core::account::{ClientRule, ExtraHeader, KeyHeader, OauthSettings, Sharing};
+use relay_core::account::{ClientRule, ExtraHeader, KeyHeader, OauthSettings, Sharing, Speaks};
 use relay_core::clock::Timestamp;
 use relay_core::model::{ModelMapping, ModelPattern};
 use relay_core::money::Money;
@@ -47,6 +47,13 @@ pub(super) struct Fields {
     /// Header in which the key is sent
     #[arg(long, value_enum, value_name = "HOW")]
     key_header: Option<KeyHeaderName>,
+    /// What an openai-api account is spoken to in; both is the usual
+    #[arg(long, value_enum, value_name = "WHAT")]
+    speaks: Option<SpeaksName>,
+    /// Google Cloud project that calls of a gemini-oauth account are for; empty is the one that
+    /// Google names
+    #[arg(long, value_name = "PROJECT")]
+    pub(super) project: Option<String>,
     /// Header to add to each request, as 'Name: value'
     #[arg(long = "header", value_name = "HEADER")]
     headers: Vec<String>,
@@ -94,7 +101,7 @@ struct OauthFlags {
     #[arg(long, value_name = "URL")]
     authorize_url: Option<String>,
     /// Who asks for the sign-in
-    #[arg(long, value_name = "ID")]
+    #[arg(long, visible_alias = "client-id", value_name = "ID")]
     oauth_client_id: Option<String>,
     /// Where the page sends its code
     #[arg(long, value_name = "URL")]
@@ -121,6 +128,16 @@ enum KeyHeaderName {
     XApiKey,
     /// authorization: Bearer
     Bearer,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SpeaksName {
+    /// Chat and Responses
+    Both,
+    /// Chat alone
+    Chat,
+    /// Responses alone
+    Responses,
 }
 
 /// Marks as they are written: one number for all windows, or each for itself.
@@ -154,6 +171,14 @@ impl Fields {
             KeyHeaderName::Auto => KeyHeader::Auto,
             KeyHeaderName::XApiKey => KeyHeader::XApiKey,
             KeyHeaderName::Bearer => KeyHeader::Bearer,
+        })
+    }
+
+    pub(super) fn speaks(&self) -> Option<Speaks> {
+        self.speaks.map(|name| match name {
+            SpeaksName::Both => Speaks::Both,
+            SpeaksName::Chat => Speaks::Chat,
+            SpeaksName::Responses => Speaks::Responses,
         })
     }
 

@@ -1,6 +1,6 @@
 //! Accounts as text.
 
-use relay_core::account::{ClientRule, OauthSettings, Sharing};
+use relay_core::account::{AccountKind, ClientRule, OauthSettings, Sharing, Speaks};
 use relay_core::credential::Identity;
 use relay_core::model::{ModelMapping, ModelPattern};
 
@@ -95,7 +95,7 @@ fn standing(account: &AccountView, context: &Context) -> Vec<Fact> {
 /// Whose it is and how it is signed in to.
 fn sign_in(account: &AccountView, context: &Context) -> Vec<Fact> {
     let whose = account.identity.clone().unwrap_or_default();
-    let Identity { email, organisation, plan, tier } = whose;
+    let Identity { email, organisation, plan, tier, account: named, project: _ } = whose;
     let ends = context.time(account.token_expires_at);
     let token = match account.can_refresh {
         None => String::new(),
@@ -113,6 +113,8 @@ fn sign_in(account: &AccountView, context: &Context) -> Vec<Fact> {
         (tr!("organisation"), organisation),
         (tr!("plan"), plan),
         (tr!("tier"), tier),
+        (tr!("provider's id"), named),
+        (tr!("project"), account.project.clone().unwrap_or_default()),
         (tr!("secret"), tail(account)),
         (tr!("token ends"), token),
         (tr!("signed out"), context.time(account.signed_out_at)),
@@ -135,11 +137,14 @@ fn settings(account: &AccountView, context: &Context) -> Vec<Fact> {
     let fields: Vec<_> = account.payload.iter().map(payload::shown).collect();
     let keys = if account.sharing == Sharing::Shared { tr!("any key") } else { tr!("bound keys") };
     let clients = match account.clients {
-        ClientRule::ClaudeCode if account.kind.is_oauth() => "Claude Code".to_owned(),
+        ClientRule::ClaudeCode if account.kind == AccountKind::ClaudeOauth => {
+            "Claude Code".to_owned()
+        }
         ClientRule::ClaudeCode | ClientRule::Any => tr!("any"),
     };
     vec![
         (tr!("base URL"), account.base_url.clone()),
+        (tr!("speaks"), speaks(account)),
         (tr!("proxy"), account.proxy.clone().unwrap_or_default()),
         (tr!("priority"), account.priority.to_string()),
         (tr!("weight"), account.weight.to_string()),
@@ -163,6 +168,16 @@ fn settings(account: &AccountView, context: &Context) -> Vec<Fact> {
         (tr!("added"), context.time(Some(account.created_at))),
         (tr!("changed"), context.time(Some(account.updated_at))),
     ]
+}
+
+/// What it is spoken to in, where there is a choice.
+fn speaks(account: &AccountView) -> String {
+    match (account.kind, account.speaks) {
+        (AccountKind::OpenaiApi, Speaks::Both) => ["Chat", "Responses"].join(", "),
+        (AccountKind::OpenaiApi, Speaks::Chat) => "Chat".to_owned(),
+        (AccountKind::OpenaiApi, Speaks::Responses) => "Responses".to_owned(),
+        _ => String::new(),
+    }
 }
 
 fn marks(account: &AccountView) -> String {

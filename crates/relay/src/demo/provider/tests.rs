@@ -86,7 +86,8 @@ fn what_is_no_request_is_refused() {
 #[test]
 fn the_relay_reads_the_windows_that_are_told() {
     let now = relay_core::clock::Timestamp::from_seconds(1_800_000_000);
-    let windows = relay_upstream::quota::anthropic(&limits::used(now), now);
+    let windows =
+        relay_upstream::quota::told(relay_core::protocol::Service::Claude, &limits::used(now), now);
     assert_eq!(windows.len(), 3, "{windows:?}");
     for (kind, window) in windows {
         assert!(window.used_permille < 1_000 && window.resets_at > Some(now), "{kind:?}");

@@ -1,13 +1,20 @@
+use relay_core::endpoint::Endpoint;
 use relay_core::payload::PayloadRule;
+use relay_core::protocol::Service;
 
 use super::*;
+use crate::call::Form;
+use crate::route::{Google, Home};
 
 fn set(path: &str, json: &str) -> PayloadRule {
     PayloadRule::Set { path: path.parse().expect("a path"), json: json.to_owned() }
 }
 
+const MESSAGES: Asked =
+    Asked { endpoint: Endpoint::Messages, home: Home::Of(Service::Claude), google: None };
+
 fn shaped(rules: &KeyRules, body: &str) -> Result<Shaped, CallerFault> {
-    shape(rules, &Bytes::copy_from_slice(body.as_bytes()), Missing::Add)
+    shape(&MESSAGES, rules, &Bytes::copy_from_slice(body.as_bytes()), Missing::Add)
 }
 
 #[test]
@@ -37,7 +44,9 @@ fn the_alias_comes_first_then_the_fields_then_the_cap() {
     assert_eq!(body, r#"{ "model": "claude-haiku-4-5", "max_tokens": 64,"system":"short" }"#);
     assert_eq!((shaped.asked.as_str(), shaped.peek.model.as_str()), ("Fast", "claude-haiku-4-5"));
     assert_eq!(shaped.peek.max_tokens, Some(64), "what is said is of the body as it is sent on");
-    assert_eq!(&body[shaped.peek.model_span], br#""claude-haiku-4-5""#);
+    assert!(
+        matches!(shaped.peek.form, Form::Named(at) if body[at.clone()] == br#""claude-haiku-4-5""#[..])
+    );
 }
 
 #[test]
@@ -69,4 +78,54 @@ fn no_way_of_writing_gets_past_the_cap() {
     }
     let other_case = shaped(&rules, r#"{"model":"a","Max_Tokens":65}"#).expect("a body");
     assert_eq!(other_case.changed.expect("a change"), r#"{"model":"a","Max_Tokens":64}"#);
+}
+
+/// A body that asks for no limit, as a key may have it that may ask for 64.
+fn capped(asked: &Asked, body: &str) -> String {
+    let rules = KeyRules { output_tokens_max: Some(64), ..KeyRules::default() };
+    let sent = Bytes::copy_from_slice(body.as_bytes());
+    let shaped = shape(asked, &rules, &sent, Missing::Add).expect("a body");
+    String::from_utf8(shaped.changed.unwrap_or(sent).to_vec()).expect("text")
+}
+
+#[test]
+fn where_no_limit_means_the_models_own_the_cap_is_put_in() {
+    let plain = |endpoint| Asked { endpoint, home: Home::ByModel, google: None };
+    let chat = plain(Endpoint::Chat);
+    assert_eq!(capped(&chat, r#"{"model":"m"}"#), r#"{"model":"m","max_completion_tokens":64}"#);
+    let stated = r#"{"model":"m","max_tokens":7}"#;
+    assert_eq!(capped(&chat, stated), stated);
+    let much = capped(&chat, r#"{"model":"m","max_tokens":70}"#);
+    assert_eq!(much, r#"{"model":"m","max_tokens":64}"#);
+    let responses = capped(&plain(Endpoint::Responses), r#"{"model":"m"}"#);
+    assert_eq!(responses, r#"{"model":"m","max_output_tokens":64}"#);
+    let google = |model: Option<&str>| {
+        let google = Google { model: model.map(str::to_owned), streamed: false };
+        Asked { google: Some(google), ..plain(Endpoint::Generate) }
+    };
+    let native = capped(&google(Some("m")), r#"{"contents":[]}"#);
+    assert_eq!(native, r#"{"contents":[],"generationConfig":{"maxOutputTokens":64}}"#);
+    let body = r#"{"model":"m","request":{"generationConfig":{"maxOutputTokens":99}}}"#;
+    let enveloped = r#"{"model":"m","request":{"generationConfig":{"maxOutputTokens":64}}}"#;
+    assert_eq!(capped(&google(None), body), enveloped);
+}
+
+#[test]
+fn an_alias_renames_the_model_where_it_stands() {
+    let rules = KeyRules {
+        aliases: vec!["fast=gemini-flash".parse().expect("a mapping")],
+        ..KeyRules::default()
+    };
+    let google = |model: Option<&str>| Asked {
+        endpoint: Endpoint::Generate,
+        home: Home::Of(Service::Gemini),
+        google: Some(Google { model: model.map(str::to_owned), streamed: false }),
+    };
+    let body = Bytes::from_static(br#"{"contents":[]}"#);
+    let native = shape(&google(Some("fast")), &rules, &body, Missing::Add).expect("a body");
+    assert_eq!((native.peek.model.as_str(), native.changed), ("gemini-flash", None));
+    let body = Bytes::from_static(br#"{"model":"fast","request":{}}"#);
+    let enveloped = shape(&google(None), &rules, &body, Missing::Add).expect("a body");
+    assert_eq!(enveloped.changed.expect("a change"), r#"{"model":"gemini-flash","request":{}}"#);
+    assert_eq!((enveloped.asked.as_str(), enveloped.peek.model.as_str()), ("fast", "gemini-flash"));
 }

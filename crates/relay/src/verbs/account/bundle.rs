@@ -3,7 +3,7 @@
 
 mod sealed;
 
-use relay_core::account::{AccountKind, ClientRule, KeyHeader, OauthSettings, Sharing};
+use relay_core::account::{AccountKind, ClientRule, KeyHeader, OauthSettings, Sharing, Speaks};
 use relay_core::credential::Identity;
 use relay_core::model::{ModelMapping, ModelPattern};
 use relay_core::payload::PayloadRule;
@@ -54,6 +54,12 @@ pub struct Entry {
     /// How the key is sent.
     #[serde(default)]
     pub key_header: KeyHeader,
+    /// Which protocol it is spoken to in.
+    #[serde(default)]
+    pub speaks: Speaks,
+    /// The Google Cloud project that its calls are for.
+    #[serde(default)]
+    pub project: Option<String>,
     /// The operator's switch.
     #[serde(default = "yes")]
     pub enabled: bool,

@@ -2,7 +2,7 @@
 
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Uri};
-use relay_core::account::{ExtraHeader, OauthSettings};
+use relay_core::account::{AccountKind, ExtraHeader, OauthSettings, Speaks};
 use relay_core::credential::Credential;
 use relay_core::model::ModelPattern;
 use relay_core::money::Money;
@@ -36,6 +36,8 @@ pub(super) fn new_account(new: &mut NewAccount) -> Result<(), VerbError> {
     weight(new.weight)?;
     models(&new.models)?;
     payload::check(&new.payload)?;
+    new.project = new.project.as_deref().map(project).transpose()?.filter(|it| !it.is_empty());
+    for_kind(new.kind, (new.speaks, new.project.as_deref().unwrap_or_default()))?;
     headers(&new.extra_headers)
 }
 
@@ -48,8 +50,35 @@ pub(super) fn change(change: &mut AccountChange) -> Result<(), VerbError> {
     cost(change.daily_cost_max)?;
     weight(change.weight.unwrap_or(1))?;
     models(change.models.as_deref().unwrap_or_default())?;
+    change.project = change.project.as_deref().map(project).transpose()?;
     payload::check(change.payload.as_deref().unwrap_or_default())?;
     headers(change.extra_headers.as_deref().unwrap_or_default())
+}
+
+/// Checks what accounts of some kinds alone have.
+pub(super) fn for_kind(
+    kind: AccountKind,
+    (speaks, project): (Speaks, &str),
+) -> Result<(), VerbError> {
+    let refuse = |why: &str| Err(VerbError::Invalid(why.to_owned()));
+    if speaks != Speaks::Both && kind != AccountKind::OpenaiApi {
+        return refuse("accounts of the kind openai-api alone have a choice of what they speak");
+    }
+    if !project.is_empty() && kind != AccountKind::GeminiOauth {
+        return refuse("accounts of the kind gemini-oauth alone have a project");
+    }
+    Ok(())
+}
+
+/// The id of a Google Cloud project without white space around it; it may be empty.
+fn project(text: &str) -> Result<String, VerbError> {
+    const CHARACTERS_MAX: usize = 100;
+    let text = text.trim();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    if text.len() > CHARACTERS_MAX || !text.bytes().all(plain) {
+        return Err(VerbError::Invalid("a project is named by its id, as in my-project-1".into()));
+    }
+    Ok(text.to_owned())
 }
 
 /// Reads a header as people write it: `Name: value`.

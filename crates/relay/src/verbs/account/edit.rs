@@ -2,12 +2,14 @@
 
 use relay_core::account::OauthSettings;
 use relay_core::clock::Timestamp;
+use relay_core::credential::{Credential, Identity};
 use relay_core::id::AccountId;
 use relay_core::quota::StopAt;
 use relay_core::secret::Secret;
 use relay_store::Store;
 use relay_store::accounts::{AccountChange, StoredAccount};
 
+use super::login::{note_identity, version};
 use super::select::select;
 use super::{Selection, change_found, check, credential};
 use crate::verbs::VerbError;
@@ -45,28 +47,55 @@ pub async fn set(
     }
     let changes = found.iter().map(|stored| edit.of(stored, now)).collect::<Result<Vec<_>, _>>()?;
     let mut done = Vec::with_capacity(found.len());
-    for (stored, change) in found.iter().zip(&changes) {
-        done.push(change_found(store, stored.account.id, change, now).await?);
+    for (stored, (change, told)) in found.iter().zip(&changes) {
+        let id = change_found(store, stored.account.id, change, now).await?;
+        if let (Some(Credential::Tokens(tokens)), Some(told)) = (&change.credential, told)
+            && let Some(version) = version(store, id, tokens).await?
+        {
+            note_identity(store, (id, version), told, now).await?;
+        }
+        done.push(id);
     }
     Ok(done)
 }
 
 impl AccountEdit {
-    /// The change of one account.
-    fn of(&self, stored: &StoredAccount, now: Timestamp) -> Result<AccountChange, VerbError> {
+    /// The change of one account, and whose its new credential is, as far as that tells.
+    fn of(
+        &self,
+        stored: &StoredAccount,
+        now: Timestamp,
+    ) -> Result<(AccountChange, Option<Identity>), VerbError> {
         let account = &stored.account;
-        let credential = match &self.secret {
-            Some(secret) => Some(check::credential(&credential(account.kind, secret, now)?)?),
-            None => None,
+        let speaks = self.fields.speaks;
+        let project = self.fields.project.as_deref().unwrap_or_default();
+        check::for_kind(account.kind, (speaks.unwrap_or_default(), project))?;
+        let (credential, told) = match &self.secret {
+            Some(secret) => {
+                let (mut credential, told) = credential(account.kind, secret, now)?;
+                keep_client_secret(&mut credential, &stored.credential);
+                (Some(check::credential(&credential)?), told)
+            }
+            None => (None, None),
         };
         let names_oauth = self.oauth != OauthSettings::default();
         let names_marks = self.stop_at != StopAt::default();
-        Ok(AccountChange {
+        let change = AccountChange {
             credential: credential.or_else(|| self.fields.credential.clone()),
             oauth: names_oauth.then(|| merged_oauth(&account.oauth, &self.oauth)),
             stop_at: names_marks.then(|| merged_marks(account.stop_at, self.stop_at)),
             ..self.fields.clone()
-        })
+        };
+        Ok((change, told))
+    }
+}
+
+/// Lets other tokens of an account have the secret of its own application, if they bring none.
+fn keep_client_secret(new: &mut Credential, old: &Credential) {
+    if let (Credential::Tokens(new), Credential::Tokens(old)) = (new, old)
+        && new.client_secret.is_none()
+    {
+        new.client_secret.clone_from(&old.client_secret);
     }
 }
 

@@ -60,6 +60,8 @@ fn entry(stored: &StoredAccount, groups: &[Group]) -> Entry {
         note: account.note,
         base_url: account.base_url,
         key_header: account.key_header,
+        speaks: account.speaks,
+        project: account.project.clone(),
         enabled: account.enabled,
         priority: account.priority,
         weight: account.weight,

@@ -211,11 +211,11 @@ fn complete(
 ) -> Result<(NewAccount, Vec<String>), VerbError> {
     let mut missing = Vec::new();
     let given = secrets.and_then(|secrets| secrets.credential.as_ref());
-    let credential = if let Some(given) = given {
+    let (credential, told) = if let Some(given) = given {
         credential(entry.kind, given, now)?
     } else {
         missing.push(if entry.kind.is_oauth() { SIGN_IN } else { SECRET }.to_owned());
-        Credential::Missing
+        (Credential::Missing, None)
     };
     let proxy = proxy(entry, secrets, &mut missing)?;
     let headers: &[ExtraHeader] = secrets.map_or(&[], |secrets| &secrets.headers);
@@ -224,6 +224,8 @@ fn complete(
     let new = NewAccount {
         note: entry.note.clone(),
         key_header: entry.key_header,
+        speaks: entry.speaks,
+        project: entry.project.clone(),
         enabled: entry.enabled,
         priority: entry.priority,
         weight: entry.weight,
@@ -244,7 +246,7 @@ fn complete(
             unary: entry.unary_timeout_ms.map(Duration::from_millis),
             idle: entry.idle_timeout_ms.map(Duration::from_millis),
         },
-        identity: entry.identity.clone().filter(|_| given.is_some()),
+        identity: entry.identity.clone().filter(|_| given.is_some()).or(told),
         ..NewAccount::signed_in(&entry.name, entry.kind, &entry.base_url, credential)
     };
     Ok((new, missing))
@@ -298,6 +300,8 @@ fn change(
         note: Some(new.note),
         base_url: Some(new.base_url),
         key_header: Some(new.key_header),
+        speaks: Some(new.speaks),
+        project: Some(new.project.unwrap_or_default()),
         enabled: Some(new.enabled),
         priority: Some(new.priority),
         weight: Some(new.weight),

@@ -5,16 +5,20 @@
 
 use std::sync::Arc;
 
-use relay_core::account::AccountKind;
+use relay_core::account::{Account, AccountKind, OauthSettings};
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, Identity, Tokens};
 use relay_core::id::AccountId;
+use relay_core::protocol::Service;
 use relay_core::proxy::Proxy;
 use relay_core::secret::Secret;
 use relay_store::Store;
 use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
 use relay_upstream::client::{Client, ConnectionFault};
-use relay_upstream::oauth::{self, Endpoints, Flow, Granted, PastedCodeError, Pkce, TokenFault};
+use relay_upstream::oauth::{
+    self, Endpoints, Flow, Granted, Holder, InquiryFault, PastedCodeError, Pkce, Registration,
+    TokenFault,
+};
 use rustls::ClientConfig;
 
 use super::{add, change_found, check, check_addition, find};
@@ -26,7 +30,49 @@ pub struct Login {
     target: Target,
     endpoints: Endpoints,
     pkce: Pkce,
+    /// What is kept beside the tokens: the settings' own secret is not.
+    client_secret: Option<Secret>,
 }
+
+/// How a sign-in is begun.
+#[derive(Debug)]
+pub struct SignIn {
+    /// What it is to give.
+    pub flow: Flow,
+    /// Its secrets.
+    pub pkce: Pkce,
+    /// The application of the settings, as which Google is asked.
+    pub registration: Registration,
+    /// The secret of an application of the account's own, as which its client id names it.
+    pub client_secret: Option<Secret>,
+}
+
+impl SignIn {
+    fn begin(
+        self,
+        target: Target,
+        kind: AccountKind,
+        settings: &OauthSettings,
+    ) -> Result<Login, VerbError> {
+        if self.flow == Flow::SetupToken && kind != AccountKind::ClaudeOauth {
+            let why = "there are setup tokens for accounts of the kind claude-oauth alone";
+            return Err(VerbError::Invalid(why.to_owned()));
+        }
+        let endpoints = oauth::endpoints(kind, settings, self.flow)
+            .registered(&self.registration, self.client_secret.as_ref());
+        if endpoints.lacks_registration() {
+            return Err(VerbError::Invalid(NO_CLIENT.to_owned()));
+        }
+        let client_secret = self.client_secret.filter(|_| kind == AccountKind::GeminiOauth);
+        Ok(Login { target, endpoints, pkce: self.pkce, client_secret })
+    }
+}
+
+/// Why nobody can be asked to sign in with Google, and what to do about it.
+const NO_CLIENT: &str = "Google wants to know as which application it is asked: set \
+    GEMINI_OAUTH_CLIENT_ID and GEMINI_OAUTH_CLIENT_SECRET (the values that Gemini CLI publishes in \
+    its source, packages/core/src/code_assist/oauth2.ts, work), or give the account its own with \
+    --client-id and --client-secret-file";
 
 /// Which account is signed in to.
 #[derive(Debug)]
@@ -80,6 +126,11 @@ impl Login {
         oauth::authorize_url(&self.endpoints, &self.pkce)
     }
 
+    /// Whose page it is.
+    pub const fn service(&self) -> Service {
+        self.endpoints.provider
+    }
+
     /// What the sign-in gives.
     pub const fn flow(&self) -> Flow {
         self.endpoints.flow
@@ -90,13 +141,17 @@ impl Login {
 pub async fn login_begin(
     store: &Store,
     id_or_name: &str,
-    flow: Flow,
-    pkce: Pkce,
+    mut how: SignIn,
 ) -> Result<Login, VerbError> {
-    let account = find(store, id_or_name).await?.account;
+    let stored = find(store, id_or_name).await?;
+    let account = stored.account;
     refuse_keys(account.kind, &account.name)?;
-    let endpoints = oauth::endpoints(account.kind, &account.oauth, flow);
-    Ok(Login { target: Target::Existing(account.id), endpoints, pkce })
+    if how.client_secret.is_none()
+        && let Credential::Tokens(tokens) = stored.credential
+    {
+        how.client_secret = tokens.client_secret;
+    }
+    how.begin(Target::Existing(account.id), account.kind, &account.oauth)
 }
 
 /// Begins a sign-in to an account that is added when it is done. What would keep it from being
@@ -105,13 +160,12 @@ pub async fn login_begin_new(
     store: &Store,
     mut new: NewAccount,
     groups: &[String],
-    flow: Flow,
-    pkce: Pkce,
+    how: SignIn,
 ) -> Result<Login, VerbError> {
     refuse_keys(new.kind, &new.name)?;
     let groups = check_addition(store, &mut new, groups).await?;
-    let endpoints = oauth::endpoints(new.kind, &new.oauth, flow);
-    Ok(Login { target: Target::New(Box::new(new), groups), endpoints, pkce })
+    let (kind, settings) = (new.kind, new.oauth.clone());
+    how.begin(Target::New(Box::new(new), groups), kind, &settings)
 }
 
 /// Ends a sign-in: exchanges the code that a person pasted, by the account's own way out, and
@@ -124,10 +178,11 @@ pub async fn login_finish(
     now: Timestamp,
 ) -> Result<LoggedIn, LoginError> {
     let code = oauth::pasted_code(pasted.expose(), &login.pkce)?;
-    let (proxy, base_url) = way(store, &login.target).await?;
-    let client = Client::new(tls, proxy.as_ref());
+    let place = place(store, &login.target).await?;
+    let client = Client::new(tls, place.proxy.as_ref());
     let granted = oauth::exchange(&client, &login.endpoints, &login.pkce, &code, now);
-    let Granted { tokens, identity } = granted.await.map_err(LoginError::of)?;
+    let Granted { mut tokens, identity } = granted.await.map_err(LoginError::of)?;
+    tokens.client_secret.clone_from(&login.client_secret);
     let id = keep(store, &login.target, &tokens, now).await?;
     // Now: by the time that the provider told whose it is, somebody else may have signed in.
     let version = version(store, id, &tokens).await;
@@ -140,8 +195,10 @@ pub async fn login_finish(
     let mut known = identity;
     // A setup token may ask for nothing but answers of models.
     if login.flow() == Flow::Subscription {
-        match oauth::identity(&client, &base_url, &tokens.access, now).await {
-            Ok(told) => known = completed(told, &known),
+        match place.identify(&client, &tokens.access, now).await {
+            Ok(told) => known = oauth::completed(told, &known),
+            // The tokens told it already, and nobody was asked.
+            Err(_) if !known.account.is_empty() => {}
             Err(fault) => done.unidentified = Some(fault.to_string()),
         }
     }
@@ -178,16 +235,48 @@ fn refuse_keys(kind: AccountKind, name: &str) -> Result<(), VerbError> {
     )))
 }
 
-/// The account's own way out, as it is set now, and where it is.
-async fn way(store: &Store, target: &Target) -> Result<(Option<Proxy>, String), VerbError> {
+/// Where the account is, and its own way out, as they are set now.
+struct Place {
+    kind: AccountKind,
+    proxy: Option<Proxy>,
+    base_url: String,
+    project: Option<String>,
+}
+
+async fn place(store: &Store, target: &Target) -> Result<Place, VerbError> {
     match target {
-        Target::New(new, _) => Ok((new.proxy.clone(), new.base_url.clone())),
+        Target::New(new, _) => Ok(Place {
+            kind: new.kind,
+            proxy: new.proxy.clone(),
+            base_url: new.base_url.clone(),
+            project: new.project.clone(),
+        }),
         Target::Existing(id) => {
             let found = store.account(*id).await?;
             let account =
                 found.ok_or_else(|| VerbError::not_found(Thing::Account, &id.to_string()))?.account;
-            Ok((account.proxy, account.base_url))
+            let Account { kind, proxy, base_url, project, .. } = account;
+            Ok(Place { kind, proxy, base_url, project })
         }
+    }
+}
+
+impl Place {
+    /// Whose the sign-in is. One to Code Assist that has no project is given one, unless the
+    /// operator named one.
+    async fn identify(
+        &self,
+        client: &Client,
+        access: &Secret,
+        now: Timestamp,
+    ) -> Result<Identity, InquiryFault> {
+        let project = self.project.as_deref().unwrap_or_default();
+        let (kind, base_url) = (self.kind, self.base_url.as_str());
+        let holder = Holder { kind, base_url, access, account: "", project };
+        if kind == AccountKind::GeminiOauth && project.is_empty() {
+            return oauth::code_assist(client, &holder, now).await;
+        }
+        oauth::identity(client, &holder, now).await
     }
 }
 
@@ -211,18 +300,12 @@ async fn keep(
     }
 }
 
-/// What the profile tells, and where it is silent what came with the tokens.
-fn completed(told: Identity, granted: &Identity) -> Identity {
-    let or = |told: String, granted: &str| if told.is_empty() { granted.to_owned() } else { told };
-    Identity {
-        email: or(told.email, &granted.email),
-        organisation: or(told.organisation, &granted.organisation),
-        ..told
-    }
-}
-
 /// The version that the tokens of a sign-in got; none if they have been replaced already.
-async fn version(store: &Store, id: AccountId, tokens: &Tokens) -> Result<Option<i64>, VerbError> {
+pub(super) async fn version(
+    store: &Store,
+    id: AccountId,
+    tokens: &Tokens,
+) -> Result<Option<i64>, VerbError> {
     let ours = |stored: &StoredAccount| match &stored.credential {
         Credential::Tokens(stored) => stored.access == tokens.access,
         Credential::Missing | Credential::ApiKey(_) => false,
@@ -230,7 +313,7 @@ async fn version(store: &Store, id: AccountId, tokens: &Tokens) -> Result<Option
     Ok(store.account(id).await?.filter(ours).map(|stored| stored.credential_version))
 }
 
-async fn note_identity(
+pub(super) async fn note_identity(
     store: &Store,
     (id, version): (AccountId, i64),
     identity: &Identity,

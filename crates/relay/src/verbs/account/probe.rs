@@ -3,15 +3,17 @@
 mod ask;
 mod judge;
 mod model;
+mod other;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Uri;
-use relay_core::account::Account;
+use relay_core::account::{Account, AccountKind};
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, Identity};
+use relay_core::endpoint::Endpoint;
 use relay_core::id::AccountId;
 use relay_core::price::PriceList;
 use relay_core::proxy::Proxy;
@@ -19,7 +21,7 @@ use relay_core::secret::Secret;
 use relay_store::Store;
 use relay_store::accounts::StoredAccount;
 use relay_upstream::client::{Client, tls_config};
-use relay_upstream::oauth;
+use relay_upstream::oauth::{self, Holder};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
@@ -68,6 +70,8 @@ pub enum TestBy {
 pub struct Way<'a> {
     /// Where it is.
     pub account: &'a Account,
+    /// Whose sign-in it is, as far as that is known.
+    pub identity: Option<&'a Identity>,
     /// By which connections.
     pub client: &'a Client,
     /// The present.
@@ -200,7 +204,8 @@ pub async fn probe_stored(
     now: Timestamp,
 ) -> AccountTest {
     let client = Client::new(&tls_config(), stored.account.proxy.as_ref());
-    let way = Way { account: &stored.account, client: &client, now };
+    let (account, identity) = (&stored.account, stored.identity.as_ref());
+    let way = Way { account, identity, client: &client, now };
     probe(way, how, prices, Signer::Stored(&stored.credential)).await
 }
 
@@ -212,7 +217,7 @@ pub async fn probe(
     signer: Signer<'_>,
 ) -> AccountTest {
     let mut test = AccountTest::begin(way.account);
-    let question = match ask::Question::of(way.account, how, prices) {
+    let mut question = match ask::Question::of(way.account, how, prices) {
         Ok(question) => question,
         Err(why) => return AccountTest { fault: Some(why), ..test },
     };
@@ -240,13 +245,23 @@ pub async fn probe(
             test.plan = plan_again(test.plan, way, &secret, how).await;
         }
     }
-    test.millis = heard.0;
-    match heard.1 {
-        Ok(heard) => {
-            judge::judge(test, way, &heard, &question, &secret).with_cost(&heard, prices, way.now)
-        }
-        Err(why) => AccountTest { verdict: Verdict::Unreachable, fault: Some(why), ..test },
+    if heard.1.as_ref().is_ok_and(|heard| matches!(heard.status, 404 | 405))
+        && let Some(other) = question.instead(way.account, how, prices)
+    {
+        test.model.clone_from(&other.model);
+        question = other;
+        heard = hear(way, &question, &secret, how).await;
     }
+    test.millis = heard.0;
+    let test = match heard.1 {
+        Ok(heard) => judge::judge(test, way, &heard, &question, &secret).with_cost(
+            (&heard, question.endpoint()),
+            prices,
+            way,
+        ),
+        Err(why) => AccountTest { verdict: Verdict::Unreachable, fault: Some(why), ..test },
+    };
+    other::completed(test, way, &secret, how).await
 }
 
 impl AccountTest {
@@ -275,8 +290,16 @@ impl AccountTest {
         Self { fault: Some(why), ..Self::begin(account) }
     }
 
-    fn with_cost(mut self, heard: &Heard, prices: &PriceList, now: Timestamp) -> Self {
-        self.usage = judge::usage(heard, self.model.as_deref().unwrap_or_default(), prices, now);
+    fn with_cost(
+        mut self,
+        (heard, endpoint): (&Heard, Option<Endpoint>),
+        prices: &PriceList,
+        way: Way<'_>,
+    ) -> Self {
+        if let (Some(endpoint), Some(model)) = (endpoint, &self.model) {
+            let asked = (way.account.kind.service(), endpoint, model.as_str());
+            self.usage = judge::usage(heard, asked, prices, way.now);
+        }
         self
     }
 
@@ -307,8 +330,16 @@ async fn plan(way: Way<'_>, secret: &Secret, how: &TestAsk) -> Option<Identity> 
     if !way.account.kind.is_oauth() {
         return None;
     }
-    let asked = oauth::identity(way.client, &way.account.base_url, secret, way.now);
-    timeout(how.within(), asked).await.ok()?.ok()
+    let holder = Holder::new(way.account, way.identity, secret);
+    let asked = oauth::identity(way.client, &holder, way.now);
+    let told = timeout(how.within(), asked).await.ok()?.ok()?;
+    Some(match way.identity {
+        // Of the others each source tells a part.
+        Some(known) if way.account.kind != AccountKind::ClaudeOauth => {
+            oauth::completed(told, known)
+        }
+        _ => told,
+    })
 }
 
 async fn plan_again(
@@ -355,6 +386,10 @@ fn told(word: &str) -> &str {
     match word {
         "signed_out" => "the account is signed out: sign in again",
         "token_not_refreshed" => "its token has ended, and refreshing it did not come through",
+        "no_oauth_client" => {
+            "its token has ended, and GEMINI_OAUTH_CLIENT_ID and GEMINI_OAUTH_CLIENT_SECRET are not \
+             set, without which Google refreshes none"
+        }
         "token_refresh_slow" => "its token has ended, and refreshing it takes too long",
         other => other,
     }

@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, SignedOut, Tokens};
 use relay_core::health::RestCause;
-use relay_core::quota::StopAt;
+use relay_core::model::ModelFamily;
+use relay_core::quota::{StopAt, WindowKind};
 use relay_store::accounts::StoredAccount;
 
 use super::view::{Known, RestView, WindowView};
@@ -87,11 +88,11 @@ pub(super) fn time(moment: Timestamp, now: Timestamp, zone: &TimeZone) -> String
 /// The window that is used past the operator's mark.
 fn stopped(rest: &RestLive, windows: &[WindowView], marks: StopAt, until: &str) -> String {
     let past = windows.iter().filter_map(|window| {
-        let is_short = window.window == "5h";
-        let mark = if is_short { marks.five_hour } else { marks.seven_day }?;
-        let covers = match (window.window.split_once(' '), rest.family.as_deref()) {
+        let kind: WindowKind = window.window.parse().ok()?;
+        let mark = if kind.is_short() { marks.five_hour } else { marks.seven_day }?;
+        let covers = match (kind.family(), rest.family.as_deref()) {
             (None, _) => true,
-            (Some((_, family)), Some(rests)) => family == rests,
+            (Some(_), Some(rests)) => kind.covers(&ModelFamily::named(rests)),
             (Some(_), None) => false,
         };
         (covers && window.used_percent >= f64::from(mark)).then_some((window, mark))

@@ -1,6 +1,7 @@
 //! Accounts on a real store.
 
 mod signing_in;
+mod signing_in_elsewhere;
 mod words;
 
 use std::time::Duration;
@@ -59,6 +60,8 @@ async fn an_account_is_shown_without_its_secret() {
         "sharing": "reserved",
         "base_url": "https://host.example",
         "key_header": "auto",
+        "speaks": "both",
+        "project": null,
         "secret_tail": "wxyz",
         "identity": null,
         "token_expires_at": null,

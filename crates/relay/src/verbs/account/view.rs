@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use relay_core::account::{AccountKind, ClientRule, KeyHeader, OauthSettings, Sharing};
+use relay_core::account::{AccountKind, ClientRule, KeyHeader, OauthSettings, Sharing, Speaks};
 use relay_core::clock::Timestamp;
 use relay_core::credential::{Credential, Identity, Tokens};
 use relay_core::health::RestCause;
@@ -149,6 +149,10 @@ pub struct AccountView {
     pub base_url: String,
     /// How the key is sent.
     pub key_header: KeyHeader,
+    /// Which protocol it is spoken to in, where its host has two.
+    pub speaks: Speaks,
+    /// The Google Cloud project that its calls are for: the operator's, else that of its sign-in.
+    pub project: Option<String>,
     /// The last four characters of the secret.
     pub secret_tail: String,
     /// Whose sign-in it is, as the provider told.
@@ -230,6 +234,11 @@ impl AccountView {
             sharing: account.sharing,
             base_url: account.base_url,
             key_header: account.key_header,
+            speaks: account.speaks,
+            project: account.project.or_else(|| {
+                let named = stored.identity.as_ref().map(|identity| identity.project.clone());
+                named.filter(|project| !project.is_empty())
+            }),
             secret_tail: stored.secret_tail.clone(),
             identity: stored.identity.clone(),
             token_expires_at: tokens.and_then(|tokens| tokens.expires_at),

@@ -132,7 +132,10 @@ async fn answers_are_chinese_and_json_is_not() {
     assert!(list.starts_with("ID") && list.contains("优先级") && list.contains("可用"), "{list}");
     assert!(list.contains("\nother：已由操作者暂停\n"), "{list}");
     let (show, _) = site.zh("account show main");
-    assert!(show.contains("名称       main\n") && show.contains("并发上限   不限\n"), "{show}");
+    assert!(
+        show.contains("名称           main\n") && show.contains("并发上限       不限\n"),
+        "{show}"
+    );
     let (key, _) = site.zh("key add --name lena");
     assert!(key.contains("\n\n只显示这一次：请立即复制。\n"), "{key}");
     assert!(site.zh("key list").0.contains("进行中"));

@@ -97,7 +97,7 @@ async fn a_connection_is_used_again_after_refusals() {
     for _ in 0..3 {
         for (path, headers, body, expected) in [
             (MESSAGES, &[("x-api-key", "wrong")][..], &large[..], 401),
-            ("/openai/v1/responses", &[], &large[..], 404),
+            ("/openai/v1/nowhere", &[], &large[..], 404),
             (MESSAGES, &[], &large[..], 400),
             (MESSAGES, &[("content-encoding", "br")], &large[..], 415),
             (MESSAGES, &[], &hello().bytes()[..], 200),

@@ -1,12 +1,14 @@
 //! Writes a whole answer.
 
+use bytes::BytesMut;
 use relay_core::protocol::Protocol;
 use serde_json::json;
 
 use super::super::super::error::render;
 use super::super::super::request::{Thoughts, Wishes, id_for_claude, signature_of};
+use super::Writer;
 use super::form::{Closing, Message, Said, error_kind, quote};
-use crate::hub::{Answer, Block, Input};
+use crate::hub::{Answer, Block, Input, Losses};
 
 /// The body for a client with these wishes; an error names the request.
 pub fn write_whole(answer: &Answer, wishes: Wishes, request_id: &str) -> Vec<u8> {
@@ -18,6 +20,16 @@ pub fn write_whole(answer: &Answer, wishes: Wishes, request_id: &str) -> Vec<u8>
     message.content = answer.blocks.iter().filter_map(|block| said(block, wishes)).collect();
     message.closing = Closing::of(stop);
     bytes(&message)
+}
+
+/// What of a whole answer the client is not told.
+pub fn losses_of_whole(answer: &Answer, wishes: Wishes) -> Losses {
+    let (mut writer, mut events) = (Writer::new(wishes, ""), BytesMut::new());
+    for event in answer.clone().into_events() {
+        writer.push(event, &mut events);
+        events.clear();
+    }
+    writer.losses().clone()
 }
 
 fn bytes(message: &Message) -> Vec<u8> {

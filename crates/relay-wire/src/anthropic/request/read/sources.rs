@@ -50,10 +50,9 @@ fn source(fields: &mut Fields) -> Result<Source, DecodeError> {
     };
     let kind = source.need_text("type")?;
     let read = match kind.as_str() {
-        "base64" => Source::Data {
-            media_type: source.need_text("media_type")?,
-            base64: source.need_text("data")?,
-        },
+        "base64" => {
+            Source::Data { media_type: media_type(&mut source)?, base64: source.need_text("data")? }
+        }
         "url" => Source::Url(source.need_text("url")?),
         "file" => Source::Stored { by: Protocol::Messages, id: source.need_text("file_id")? },
         "text" => {
@@ -72,6 +71,15 @@ fn source(fields: &mut Fields) -> Result<Source, DecodeError> {
     };
     all_taken(&source)?;
     Ok(read)
+}
+
+/// The type of a file's data. It stands before a comma where others have it.
+fn media_type(source: &mut Fields) -> Result<String, Malformed> {
+    let media_type = source.need_text("media_type")?;
+    if media_type.is_empty() || media_type.contains(',') {
+        return Err(source.wrong("media_type", "has to be a type such as `image/png`"));
+    }
+    Ok(media_type)
 }
 
 /// The text of a string or of a list of text blocks.

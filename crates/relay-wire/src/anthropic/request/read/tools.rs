@@ -31,6 +31,9 @@ fn tool(raw: Box<RawValue>, path: String, losses: &mut Losses) -> Result<Tool, D
             losses.insert(Loss::ToolHints);
         }
     }
+    if kept.as_ref().is_some_and(|schema| !schema.get().starts_with('{')) {
+        return Err(fields.wrong("input_schema", "has to be an object").into());
+    }
     let tool = Tool::Function {
         name: fields.need_text("name")?,
         description: fields.text("description")?,

@@ -7,7 +7,7 @@ use crate::chat::Form;
 use crate::hub::{Block, DecodeError, Role, Turn, Unsupported};
 
 /// Reads the body of a request to `/completions`.
-pub fn read_prompt(body: &[u8]) -> Result<Read, DecodeError> {
+pub(in crate::chat::request) fn read_prompt(body: &[u8]) -> Result<Read, DecodeError> {
     let mut fields = fields_of(body)?;
     let mut read = shared(&mut fields)?;
     let prompt = match fields.take("prompt") {

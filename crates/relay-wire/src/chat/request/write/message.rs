@@ -301,7 +301,7 @@ fn document<'a>(document: &'a Document, losses: &mut Losses) -> Result<Part<'a>,
         }
         Source::Stored { by: Protocol::Chat | Protocol::Responses, id } => {
             if name.is_some() {
-                losses.insert(Loss::DocumentName);
+                losses.insert(Loss::StoredName);
             }
             File { name: None, data: None, id: Some(id) }
         }

@@ -1,17 +1,20 @@
 //! What an account is asked in a test, and what is heard of it.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use http::{Method, Request};
 use http_body_util::Full;
-use relay_core::account::Account;
+use relay_core::account::{Account, AccountKind};
+use relay_core::endpoint::Endpoint;
 use relay_core::price::PriceList;
+use relay_core::protocol::Service;
 use relay_core::secret::Secret;
 use relay_upstream::auth::authenticate;
 use relay_upstream::target::target;
-use relay_upstream::{headers, oauth};
+use relay_upstream::{headers, oauth, profile};
 use serde_json::json;
 
 use super::model::model_for;
@@ -28,8 +31,10 @@ const PROMPT: &str = "Say: ok";
 /// What is asked.
 pub(super) struct Question {
     method: Method,
-    path: &'static str,
+    path: Cow<'static, str>,
     body: Bytes,
+    /// What the body is for; none if nothing of a model's is asked for.
+    endpoint: Option<Endpoint>,
     /// The model, as the account knows it.
     pub(super) model: Option<String>,
 }
@@ -44,30 +49,107 @@ pub(super) struct Heard {
 }
 
 impl Question {
+    /// What costs least and tells most, by the kind of the account: a Claude account is asked for a few
+    /// words, as it may refuse them alone; others for what costs nothing.
     pub(super) fn of(account: &Account, how: &TestAsk, prices: &PriceList) -> Result<Self, String> {
-        if how.by == TestBy::Models {
-            let (path, body) = ("/v1/models", Bytes::new());
-            return Ok(Self { method: Method::GET, path, body, model: None });
+        let wants_answer = match account.kind {
+            AccountKind::ClaudeOauth | AccountKind::ClaudeApi => how.by == TestBy::Answer,
+            AccountKind::OpenaiApi | AccountKind::GeminiApi => how.model.is_some(),
+            AccountKind::OpenaiOauth | AccountKind::GeminiOauth if how.model.is_some() => {
+                let why = "accounts of this kind are tested by what costs nothing: without --model";
+                return Err(why.to_owned());
+            }
+            AccountKind::OpenaiOauth | AccountKind::GeminiOauth => false,
+        };
+        if wants_answer {
+            return Self::words(account, how, prices).ok_or_else(|| {
+                "no model that the account serves is known: name one with --model".to_owned()
+            });
         }
-        let model = model_for(account, how.model.as_deref(), prices)
-            .ok_or("no model that the account serves is known: name one with --model")?;
+        Ok(Self::free(account))
+    }
+
+    /// What is asked instead where the host knows no list of models; nothing if that was not asked
+    /// for, or no model is known.
+    pub(super) fn instead(
+        &self,
+        account: &Account,
+        how: &TestAsk,
+        prices: &PriceList,
+    ) -> Option<Self> {
+        let may = self.endpoint.is_none()
+            && account.kind == AccountKind::OpenaiApi
+            && how.by == TestBy::Answer;
+        may.then(|| Self::words(account, how, prices)).flatten()
+    }
+
+    /// What the body is for.
+    pub(super) const fn endpoint(&self) -> Option<Endpoint> {
+        self.endpoint
+    }
+
+    /// A question that costs nothing.
+    fn free(account: &Account) -> Self {
+        let get = |path: &'static str| (Method::GET, path, Bytes::new());
+        let (method, path, body) = match account.kind {
+            AccountKind::ClaudeOauth | AccountKind::ClaudeApi | AccountKind::OpenaiApi => {
+                get("/v1/models")
+            }
+            AccountKind::OpenaiOauth => get("/models"),
+            AccountKind::GeminiApi => get("/v1beta/models"),
+            AccountKind::GeminiOauth => {
+                let body = json!({ "metadata": { "pluginType": "GEMINI" } }).to_string();
+                (Method::POST, "/v1internal:loadCodeAssist", body.into())
+            }
+        };
+        Self { method, path: path.into(), body, endpoint: None, model: None }
+    }
+
+    /// A question to a model.
+    fn words(account: &Account, how: &TestAsk, prices: &PriceList) -> Option<Self> {
+        let model = model_for(account, how.model.as_deref(), prices)?;
         let messages = [json!({"role": "user", "content": PROMPT})];
-        let body = json!({"model": model, "max_tokens": OUTPUT_TOKENS_MAX, "messages": messages});
-        let body = Bytes::from(body.to_string());
-        Ok(Self { method: Method::POST, path: "/v1/messages", body, model: Some(model) })
+        let (endpoint, body) = match account.kind.service() {
+            Service::Claude => (
+                Endpoint::Messages,
+                json!({"model": model, "max_tokens": OUTPUT_TOKENS_MAX, "messages": messages}),
+            ),
+            Service::Openai if profile::has(account, Endpoint::Chat) => {
+                // Newer models of OpenAI's own refuse the field that every other host knows.
+                let is_own = account.base_url == profile::profile(account.kind).default_base_url;
+                let limit = if is_own { "max_completion_tokens" } else { "max_tokens" };
+                let body = json!({"model": model, limit: OUTPUT_TOKENS_MAX, "messages": messages});
+                (Endpoint::Chat, body)
+            }
+            Service::Openai => (
+                Endpoint::Responses,
+                json!({"model": model, "input": PROMPT, "max_output_tokens": OUTPUT_TOKENS_MAX,
+                       "store": false}),
+            ),
+            Service::Gemini => (
+                Endpoint::Generate,
+                json!({"contents": [{"role": "user", "parts": [{"text": PROMPT}]}],
+                       "generationConfig": {"maxOutputTokens": OUTPUT_TOKENS_MAX}}),
+            ),
+        };
+        let (path, _) = profile::path(account.kind, endpoint, (&model, false));
+        let (body, endpoint) = (Bytes::from(body.to_string()), Some(endpoint));
+        Some(Self { method: Method::POST, path, body, endpoint, model: Some(model) })
     }
 
     /// The relay's own request under its own name: it never pretends to be another client.
-    fn request(&self, account: &Account, secret: &Secret) -> Result<Request<Full<Bytes>>, String> {
-        let address = target(&account.base_url, self.path, None);
+    fn request(&self, way: Way<'_>, secret: &Secret) -> Result<Request<Full<Bytes>>, String> {
+        let account = way.account;
+        let address = target(&account.base_url, &self.path, None);
         let address = address.map_err(|_| "the base URL makes no address")?;
         let mut headers =
-            headers::request(account.kind.protocol(), &HeaderMap::new(), &account.extra_headers);
+            headers::request(account.kind.service(), &HeaderMap::new(), &account.extra_headers);
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(oauth::USER_AGENT));
         if self.method == Method::POST {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        authenticate(&mut headers, account, secret).map_err(|error| error.to_string())?;
+        authenticate(&mut headers, (account, way.identity), secret)
+            .map_err(|error| error.to_string())?;
         let mut request = Request::new(Full::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = address;
@@ -83,7 +165,7 @@ pub(super) async fn send(
     secret: &Secret,
     begun: Instant,
 ) -> Result<Heard, String> {
-    let request = question.request(way.account, secret)?;
+    let request = question.request(way, secret)?;
     let answer = way.client.send(request).await.map_err(|fault| fault.to_string())?;
     let head_after = begun.elapsed();
     let (head, incoming) = answer.into_parts();

@@ -3,14 +3,16 @@
 use http::header::DATE;
 use relay_core::account::AccountKind;
 use relay_core::clock::Timestamp;
+use relay_core::endpoint::Endpoint;
 use relay_core::health::RestCause;
 use relay_core::price::{Bill, PriceList};
-use relay_core::protocol::Service;
+use relay_core::protocol::{Protocol, Service};
 use relay_core::secret::Secret;
 use relay_upstream::fault::{
     Blame, ClientStanding, Refused, is_for_claude_code, judge as judge_refusal,
 };
-use relay_wire::anthropic::{error, meter};
+use relay_wire::anthropic::error;
+use relay_wire::meter;
 use serde_json::Value;
 
 use super::ask::{Heard, Question};
@@ -39,7 +41,14 @@ pub(super) fn judge(
     // The relay asks under its own name: what a subscription refuses it for is not the account's.
     let client = if is_oauth { ClientStanding::Doubtful } else { ClientStanding::Accepted };
     let (status, message) = (heard.status, said.message.as_str());
-    let refused = Refused { status, message, headers: &heard.headers, client };
+    let refused = Refused {
+        provider: way.account.kind.service(),
+        status,
+        message,
+        body: &heard.body,
+        headers: &heard.headers,
+        client,
+    };
     if is_oauth && is_for_claude_code(message) {
         return for_its_own_client(test);
     }
@@ -73,13 +82,13 @@ fn clock_ahead_millis(heard: &Heard, begun: Timestamp) -> Option<i64> {
 /// What the answer used.
 pub(super) fn usage(
     heard: &Heard,
-    model: &str,
+    (service, endpoint, model): (Service, Endpoint, &str),
     prices: &PriceList,
     now: Timestamp,
 ) -> Option<TestUsage> {
-    let metered = meter::unary(&heard.body)?;
+    let metered = meter::unary(endpoint, &heard.body)?;
     let bill = prices.price(&Bill {
-        service: Service::Claude,
+        service,
         asked: model,
         served: &metered.model_served,
         usage: &metered.usage,
@@ -101,10 +110,8 @@ fn accepted(
     secret: &Secret,
 ) -> AccountTest {
     test.verdict = Verdict::Works;
-    if question.model.is_none() {
-        return test;
-    }
-    test.answer = answer_text(&heard.body).map(|text| shown(&text, secret));
+    let Some(endpoint) = question.endpoint() else { return test };
+    test.answer = answer_text(endpoint, &heard.body).map(|text| shown(&text, secret));
     if test.answer.is_none() {
         test.verdict = Verdict::Unclear;
         test.fault = Some("the answer is no message: is this the address of an API?".to_owned());
@@ -112,11 +119,28 @@ fn accepted(
     test
 }
 
-/// The text of a message; `None` if it is none.
-fn answer_text(body: &[u8]) -> Option<String> {
-    let message: Value = serde_json::from_slice(body).ok()?;
-    let blocks = message.get("content")?.as_array()?;
-    Some(blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect())
+/// The text of an answer in the protocol of `endpoint`; `None` if it is none.
+fn answer_text(endpoint: Endpoint, body: &[u8]) -> Option<String> {
+    let answer: Value = serde_json::from_slice(body).ok()?;
+    let texts = |blocks: &Value| -> Option<String> {
+        let blocks = blocks.as_array()?;
+        Some(blocks.iter().filter_map(|block| block.get("text")?.as_str()).collect())
+    };
+    match endpoint.protocol() {
+        Protocol::Messages => texts(answer.get("content")?),
+        Protocol::Chat => {
+            let message = answer.get("choices")?.get(0)?.get("message")?;
+            Some(message.get("content").and_then(Value::as_str).unwrap_or_default().to_owned())
+        }
+        Protocol::Responses => {
+            let items = answer.get("output")?.as_array()?.iter();
+            Some(items.filter_map(|item| texts(item.get("content")?)).collect())
+        }
+        Protocol::Gemini => {
+            let first = answer.get("candidates")?.get(0)?;
+            Some(first.get("content").and_then(|it| texts(it.get("parts")?)).unwrap_or_default())
+        }
+    }
 }
 
 fn for_its_own_client(test: AccountTest) -> AccountTest {
@@ -170,8 +194,14 @@ mod tests {
     #[test]
     fn an_answer_is_the_text_of_its_blocks() {
         let body = br#"{"content":[{"type":"thinking"},{"type":"text","text":"ok"}]}"#;
-        assert_eq!(answer_text(body).as_deref(), Some("ok"));
-        assert_eq!(answer_text(b"<html>"), None);
-        assert_eq!(answer_text(br#"{"data":[]}"#), None);
+        assert_eq!(answer_text(Endpoint::Messages, body).as_deref(), Some("ok"));
+        let chat = br#"{"choices":[{"message":{"role":"assistant","content":"ok"}}]}"#;
+        assert_eq!(answer_text(Endpoint::Chat, chat).as_deref(), Some("ok"));
+        let responses = br#"{"output":[{"type":"reasoning"},{"content":[{"text":"ok"}]}]}"#;
+        assert_eq!(answer_text(Endpoint::Responses, responses).as_deref(), Some("ok"));
+        let gemini = br#"{"candidates":[{"content":{"parts":[{"text":"o"},{"text":"k"}]}}]}"#;
+        assert_eq!(answer_text(Endpoint::Generate, gemini).as_deref(), Some("ok"));
+        assert_eq!(answer_text(Endpoint::Messages, b"<html>"), None);
+        assert_eq!(answer_text(Endpoint::Messages, br#"{"data":[]}"#), None);
     }
 }

@@ -3,6 +3,7 @@
 use relay_core::account::Account;
 use relay_core::model::ModelPattern;
 use relay_core::price::PriceList;
+use relay_core::protocol::Service;
 
 /// The family of the smallest models.
 const SMALL: &str = "haiku";
@@ -21,6 +22,10 @@ pub(super) fn model_for(
     let spelled = |pattern: &&ModelPattern| !pattern.as_str().contains('*');
     if let Some(first) = account.models.iter().find(spelled) {
         return account.upstream_model(first.as_str()).map(str::to_owned);
+    }
+    if account.kind.service() != Service::Claude {
+        // Names of a price list may be unknown to a compatible host, and cost what nobody expects.
+        return account.model_map.first().map(|rule| rule.to.clone());
     }
     let newest = prices
         .models(account.kind.service())

@@ -17,6 +17,7 @@ fn tokens(refresh: Option<&str>, lives: Duration) -> Tokens {
         refresh: refresh.map(Secret::new),
         expires_at: Some(NOW.plus(lives)),
         obtained_at: NOW,
+        client_secret: None,
     }
 }
 
