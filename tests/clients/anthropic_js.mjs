@@ -1,9 +1,9 @@
 // The Anthropic SDK for JavaScript against the relay.
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { deflateSync } from "node:zlib";
 import Anthropic from "@anthropic-ai/sdk";
 import { openStand, withStand } from "./desk.mjs";
+import { png } from "./pictures.mjs";
 
 const MODEL = "claude-sonnet-4-6";
 const WEATHER = {
@@ -28,31 +28,6 @@ function client(stand, { path = "/api", ...options } = {}) {
 
 function create(content, options = {}) {
   return client(shared).messages.create({ model: MODEL, max_tokens: 2000, messages: user(content), ...options });
-}
-
-/** Node.js 20 has none that is public. */
-function crc32(data) {
-  let crc = ~0;
-  for (const byte of data) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc;
-}
-
-/** A red square of 2 × 2 pixels. */
-function png() {
-  const chunk = (kind, data) => {
-    const body = Buffer.concat([Buffer.from(kind), data]);
-    const ends = [Buffer.alloc(4), Buffer.alloc(4)];
-    ends[0].writeUInt32BE(data.length);
-    ends[1].writeUInt32BE(crc32(body) >>> 0);
-    return Buffer.concat([ends[0], body, ends[1]]);
-  };
-  const header = Buffer.from([0, 0, 0, 2, 0, 0, 0, 2, 8, 2, 0, 0, 0]);
-  const row = [0, 255, 0, 0, 255, 0, 0];
-  const parts = [chunk("IHDR", header), chunk("IDAT", deflateSync(Buffer.from([...row, ...row])))];
-  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), ...parts, chunk("IEND", Buffer.alloc(0))]);
 }
 
 test("a message", async () => {
@@ -201,3 +176,27 @@ test("a request too large", needsRelay(), () =>
     const asked = client(stand).messages.create({ model: MODEL, max_tokens: 9, messages });
     await assert.rejects(asked, Anthropic.ContentTooLargeError);
   }));
+
+test("on accounts of other families", needsRelay(), async () => {
+  const upstreams = ["openai-responses", "openai-chat", "chatgpt", "gemini", "code-assist"];
+  await withStand({ upstreams }, async (stand) => {
+    for (const name of upstreams) {
+      const { messages } = client(stand, { apiKey: stand.keys[name] });
+      const ask = { model: "the-model", max_tokens: 500, tools: [WEATHER] };
+      const stream = messages.stream({ ...ask, messages: user(`[[say 你好, ${name}]]`) });
+      assert.equal(textOf(await stream.finalMessage()), `你好, ${name}`);
+      const asked = user('[[tool get_weather {"city": "Zürich"}]] [[tool get_weather {"city": "成都"}]]');
+      const first = await messages.create({ ...ask, messages: asked });
+      const uses = first.content.filter((block) => block.type === "tool_use");
+      assert.deepEqual(uses.map((use) => use.input.city), ["Zürich", "成都"], name);
+      const results = uses.map(({ id }) => ({ type: "tool_result", tool_use_id: id, content: "föhn, 21 °C" }));
+      const turns = [...asked, { role: "assistant", content: first.content }, ...user(results)];
+      assert.match(textOf(await messages.create({ ...ask, messages: turns })), /föhn, 21 °C/);
+      const wrong = { ...ask, messages: user("[[status 400 your prompt is too long: 300000]]") };
+      await assert.rejects(messages.create(wrong), (error) => {
+        assert.ok(error instanceof Anthropic.BadRequestError);
+        return /your prompt is too long: 300000/.test(error.message);
+      });
+    }
+  });
+});

@@ -3,11 +3,10 @@
 import asyncio
 import base64
 import os
-import struct
-import zlib
 
 import anthropic
-from testing import MODEL, ClientTest, main
+from pictures import png
+from testing import ASKED, MODEL, ClientTest, main
 
 WEATHER = {
     "name": "get_weather",
@@ -18,17 +17,6 @@ WEATHER = {
 
 def user(content):
     return [{"role": "user", "content": content}]
-
-
-def png():
-    """A red square of 2 × 2 pixels."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = b"".join(b"\0" + b"\xff\0\0" * 2 for _ in range(2))
-    header = struct.pack(">IIBBBBB", 2, 2, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
 def client(stand, path="/api", key=None, kind=anthropic.Anthropic, **options):
@@ -254,6 +242,105 @@ class Refused(ClientTest):
         with self.stand(env={"REQUEST_MAX_SIZE_MB": "1"}) as stand:
             error = self.refused(anthropic.ContentTooLargeError, stand, "x" * 3_000_000)
             self.assertEqual(error.body["error"]["type"], "request_too_large")
+
+
+class Elsewhere(ClientTest):
+    """On accounts of other families, by an alias of the key."""
+
+    wishes = {"upstreams": ["openai-responses", "openai-chat", "chatgpt", "gemini", "code-assist"]}
+
+    def of_each(self):
+        for self.on in self.wishes["upstreams"]:
+            yield client(self.shared, key=self.shared.keys[self.on]).messages
+
+    def test_a_message(self):
+        for messages in self.of_each():
+            turns = user(f"[[say 你好, {self.on}]]")
+            answer = messages.create(model=ASKED, max_tokens=500, system="Be brief.", messages=turns)
+            self.assertEqual((text_of(answer), answer.stop_reason), (f"你好, {self.on}", "end_turn"))
+            self.assertGreater(answer.usage.input_tokens, 0)
+            self.assertGreater(answer.usage.output_tokens, 0)
+
+    def test_a_stream(self):
+        said = "水を飲む — every byte of a stream arrives 🙂 " * 20
+        for messages in self.of_each():
+            with messages.stream(model=ASKED, max_tokens=2000, messages=user(f"[[say {said}]]")) as stream:
+                self.assertEqual("".join(stream.text_stream), said)
+                final = stream.get_final_message()
+            self.assertEqual(final.stop_reason, "end_turn")
+            self.assertGreater(final.usage.output_tokens, 0)
+
+    def test_a_round_trip_of_tools_at_once(self):
+        ask = user('[[tool get_weather {"city": "Zürich"}]] [[tool get_weather {"city": "成都"}]]')
+        for messages in self.of_each():
+            for streamed in (False, True):
+                how = {"model": ASKED, "max_tokens": 500, "tools": [WEATHER]}
+                if streamed:
+                    with messages.stream(messages=ask, **how) as stream:
+                        first = stream.get_final_message()
+                else:
+                    first = messages.create(messages=ask, **how)
+                self.assertEqual(first.stop_reason, "tool_use")
+                uses = [block for block in first.content if block.type == "tool_use"]
+                self.assertEqual([use.input["city"] for use in uses], ["Zürich", "成都"])
+                results = [{"type": "tool_result", "tool_use_id": use.id, "content": "föhn, 21 °C"} for use in uses]
+                turns = [*ask, {"role": "assistant", "content": first.content}, *user(results)]
+                self.assertIn("föhn, 21 °C", text_of(messages.create(messages=turns, **how)))
+
+    def test_an_image(self):
+        source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(png()).decode()}
+        asked = user([{"type": "image", "source": source}, {"type": "text", "text": "what is it?"}])
+        for messages in self.of_each():
+            self.assertIn("saw 1 image", text_of(messages.create(model=ASKED, max_tokens=500, messages=asked)))
+
+    def test_thinking_goes_and_comes_back(self):
+        how = {"model": ASKED, "max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 1024}}
+        asked = user("[[think]] [[say so]]")
+        for messages in self.of_each():
+            first = messages.create(messages=asked, **how)
+            self.assertEqual(text_of(first), "so")
+            turns = [*asked, {"role": "assistant", "content": first.content}, *user("[[say and so]]")]
+            self.assertEqual(text_of(messages.create(messages=turns, **how)), "and so")
+
+    def test_an_answer_that_is_cut_at_its_limit(self):
+        for messages in self.of_each():
+            answer = messages.create(model=ASKED, max_tokens=20, messages=user("[[stop max]]"))
+            self.assertEqual(answer.stop_reason, "max_tokens")
+
+    def test_counting_tokens(self):
+        for messages in self.of_each():
+            if self.on in ("openai-responses", "gemini", "code-assist"):  # the others cannot count
+                counted = messages.count_tokens(model=ASKED, messages=user("count this"))
+                self.assertGreater(counted.input_tokens, 0)
+
+    def test_a_fault_of_the_caller_says_what_the_provider_said(self):
+        for messages in self.of_each():
+            with self.assertRaises(anthropic.BadRequestError) as caught:
+                messages.create(model=ASKED, max_tokens=50, messages=user("[[status 400 your prompt is too long: 300000]]"))
+            self.assertIn("your prompt is too long: 300000", caught.exception.message)
+
+    def test_limits_and_overload_are_told_as_anthropics_own(self):
+        for name in self.wishes["upstreams"]:
+            with self.subTest(name), self.stand(upstreams=[name]) as stand:
+                messages = client(stand, key=stand.keys[name]).messages
+                for text, kind in (
+                    ("[[status 503]]", anthropic.InternalServerError),
+                    ("[[status 429 retry-after=40]]", anthropic.RateLimitError),
+                    ("again", anthropic.RateLimitError),
+                ):
+                    with self.assertRaises(kind):
+                        messages.create(model=ASKED, max_tokens=50, messages=user(text))
+
+    def test_an_error_after_the_first_words_of_a_stream(self):
+        for name in self.wishes["upstreams"]:
+            with self.subTest(name), self.stand(upstreams=[name], exact=False) as stand:
+                asked, seen = user("[[error-event 8]] [[long 900]]"), []
+                with self.assertRaises(anthropic.APIStatusError):
+                    for event in client(stand, key=stand.keys[name]).messages.create(
+                        model=ASKED, max_tokens=500, messages=asked, stream=True
+                    ):
+                        seen.append(event.type)
+                self.assertIn("content_block_delta", seen)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """Claude Code, headless, against the relay."""
 
 import json
-import os
-import subprocess
 import tempfile
 from pathlib import Path
 
-from testing import MODEL, ClientTest, main, read_json
+from testing import ASKED, MODEL, ClientTest, main, read_json
 
 HERE = Path(__file__).parent
 SECONDS = 40
@@ -20,18 +18,13 @@ def program():
     return str(found[0])
 
 
-class ClaudeCode(ClientTest):
+class ClaudeCodeTest(ClientTest):
     def setUp(self):
         self.home = Path(tempfile.mkdtemp(prefix="home-"))
         self.work = Path(tempfile.mkdtemp(prefix="work-"))
 
     def run_claude(self, *arguments, base=None, seconds=SECONDS, **credential):
-        environment = {
-            **{name: os.environ[name] for name in os.environ if name.upper().endswith("_PROXY")},
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.home),
-            "LANG": "C.UTF-8",
-            "TERM": "dumb",
+        settings = {
             "DISABLE_AUTOUPDATER": "1",
             "DISABLE_TELEMETRY": "1",
             "DISABLE_ERROR_REPORTING": "1",
@@ -39,17 +32,16 @@ class ClaudeCode(ClientTest):
             "ANTHROPIC_BASE_URL": base or self.shared.base + ("" if self.shared.direct else "/api"),
             **(credential or {"ANTHROPIC_AUTH_TOKEN": self.shared.key}),
         }
-        with self.within(seconds):
-            return subprocess.run(
-                [program(), "-p", *arguments], cwd=self.work, env=environment, timeout=seconds,
-                stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            )  # fmt: skip
+        return self.run_program([program(), "-p", *arguments], settings, self.home, self.work, seconds)
 
     def answer(self, *arguments, **how):
         done = self.run_claude(*arguments, "--output-format", "json", **how)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(done.stdout)
 
+
+
+class ClaudeCode(ClaudeCodeTest):
     def totals(self):
         """Tokens by kind of all that was served so far."""
         provider = self.shared.usage()["provider"].values()
@@ -138,6 +130,48 @@ class ClaudeCode(ClientTest):
         done = self.run_claude("[[status 400 this is what the provider said]]", seconds=30)
         self.assertEqual(done.returncode, 1)
         self.assertIn("this is what the provider said", done.stdout + done.stderr)
+
+
+class Elsewhere(ClaudeCodeTest):
+    """On accounts of other families, by an alias of the key."""
+
+    wishes = {"upstreams": ["openai-responses", "openai-chat", "chatgpt", "gemini", "code-assist"]}
+
+    def of_each(self):
+        for self.on in self.wishes["upstreams"]:
+            yield {"ANTHROPIC_AUTH_TOKEN": self.shared.keys[self.on]}
+
+    def test_an_answer(self):
+        for key in self.of_each():
+            answer = self.answer(f"please [[say hello from {self.on} 上游]]", "--model", ASKED, **key)
+            self.assertEqual(answer["result"], f"hello from {self.on} 上游")
+            self.assertGreater(answer["usage"]["input_tokens"], 0)
+            self.assertGreater(answer["usage"]["output_tokens"], 0)
+
+    def test_two_files_are_read_at_once_and_go_upstream(self):
+        wishes = []
+        for number in ("四十一", "四十二"):
+            note = self.work / f"{number}.txt"
+            note.write_text(f"the note says {number}\n")
+            wishes.append(f"[[tool Read {json.dumps({'file_path': str(note)})}]]")
+        for key in self.of_each():
+            answer = self.answer(f"please {' '.join(wishes)}", "--model", ASKED, "--allowedTools", "Read", **key)
+            self.assertIn("the note says 四十一", answer["result"])
+            self.assertIn("the note says 四十二", answer["result"])
+
+    def test_a_conversation_goes_on(self):
+        for key in self.of_each():
+            self.answer("[[say first]]", "--model", ASKED, **key)
+            answer = self.answer("[[say second]]", "--continue", "--model", ASKED, **key)
+            self.assertEqual(answer["result"], "second")
+            self.assertGreater(answer["usage"]["cache_read_input_tokens"], 0)
+
+    def test_a_fault_of_the_caller_shows_what_the_provider_said(self):
+        for key in self.of_each():
+            wish = "[[status 400 this is what the provider said]]"
+            done = self.run_claude(wish, "--model", ASKED, seconds=30, **key)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("this is what the provider said", done.stdout + done.stderr)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,17 @@
 
 The runner serves `Desk` on loopback; a test asks it over HTTP:
 
-    POST   /stands              {"accounts": 1, "keys": {"it": []}, "env": {}, "subscription": {"lifetime_ms": 3000}}
+    POST   /stands              {"accounts": 1, "keys": {"it": []}, "env": {}, "subscription": {"lifetime_ms": 3000},
+                                 "upstreams": ["openai", "gemini"]}
                                 ->  {"id", "base", "keys", "provider", "direct"}
     GET    /stands/ID/books     what the relay has recorded beside what the provider has served
     GET    /stands/ID/usage     the same, once they agree or after a while
+    GET    /stands/ID/calls     how many calls the relay has recorded
     GET    /stands/ID/requests  what the provider was sent
     DELETE /stands/ID
+
+Each of `upstreams` (the names of UPSTREAMS, perhaps with a number behind: "openai-2") is an account of its own, and
+a key by the same name that is bound to it and calls its model "the-model".
 """
 
 import json
@@ -28,7 +33,53 @@ STOP_SECONDS = 10
 NOTICE_SECONDS = 10  # the relay reads what a command wrote within a second; a busy machine takes longer
 SETTLE_SECONDS = 5  # usage reaches the database behind the call
 MODEL = "claude-sonnet-4-6"
+HOUR_MS = 3_600_000
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
+
+
+class Upstream:
+    """A kind of account at the fake provider, and what it is asked in a client's first call."""
+
+    def __init__(self, kind, *flags, realm=None, path=""):
+        self.kind, self.flags, self.realm, self.path = kind, flags, realm, path
+        self.service = kind.split("-")[0]
+        self.model = {"claude": MODEL, "openai": "gpt-5.1", "gemini": "gemini-2.5-pro"}[self.service]
+
+    def adding(self, name, provider):
+        """Arguments of `crs`, and the secret."""
+        adding = ["account", "add", "--name", name, "--kind", self.kind, *self.flags, "--secret-stdin"]
+        adding += ["--base-url", provider + self.path]
+        if not self.realm:
+            return adding, f"upstream-secret-{name}"
+        wish = {"owner": name, "lifetime_ms": HOUR_MS, "realm": self.realm[0]}
+        return [*adding, "--token-url", provider + self.realm[1]], json.dumps(post_json(f"{provider}/__issue", wish))
+
+    def question(self):
+        """A call that any client could make: path and body."""
+        text = "[[say ready]]"
+        turns = [{"role": "user", "content": text}]
+        if self.service == "claude":
+            return "/api/v1/messages", {"model": self.model, "max_tokens": 16, "messages": turns}
+        if self.service == "gemini":
+            body = {"contents": [{"role": "user", "parts": [{"text": text}]}]}
+            return f"/gemini/v1beta/models/{self.model}:generateContent", body
+        return "/openai/responses", {"model": self.model, "input": turns}
+
+
+UPSTREAMS = {
+    "claude": Upstream("claude-api"),
+    "claude-sub": Upstream("claude-oauth", realm=("claude", "/v1/oauth/token")),
+    "openai": Upstream("openai-api"),
+    "openai-chat": Upstream("openai-api", "--speaks", "chat"),
+    "openai-responses": Upstream("openai-api", "--speaks", "responses"),
+    "chatgpt": Upstream("openai-oauth", realm=("chatgpt", "/oauth/token"), path="/backend-api/codex"),
+    "gemini": Upstream("gemini-api"),
+    "code-assist": Upstream("gemini-oauth", realm=("google", "/token")),
+}
+
+
+def upstream(name):
+    return UPSTREAMS[re.sub(r"-\d+$", "", name)]
 
 
 class StandError(Exception):
@@ -86,7 +137,7 @@ class Programs:
 class Stand:
     """One fake provider with one relay and its own data directory. Without a relay: `direct`."""
 
-    def __init__(self, programs, accounts=1, keys=None, env=None, subscription=None):
+    def __init__(self, programs, accounts=None, keys=None, env=None, subscription=None, upstreams=()):
         self.programs = programs
         self.home = Path(tempfile.mkdtemp(prefix="stand-", dir=programs.scratch))
         self.data = self.home / "data"
@@ -98,14 +149,16 @@ class Stand:
         )
         try:
             if programs.crs:
-                self._start_relay(accounts, keys or {"it": []}, env or {}, subscription)
+                accounts = accounts if accounts is not None else not upstreams
+                keys = keys or ({} if upstreams else {"it": []})
+                self._start_relay(accounts, upstreams, keys, env or {}, subscription)
             else:
-                self.keys = {name: f"direct-{name}" for name in keys or {"it": []}}
+                self.keys = {name: f"direct-{name}" for name in [*(keys or {"it": []}), *upstreams]}
         except BaseException:
             self.stop()
             raise
 
-    def _start_relay(self, accounts, keys, env, subscription):
+    def _start_relay(self, accounts, upstreams, keys, env, subscription):
         command = [self.programs.crs, "serve", "--host", "127.0.0.1", "--port", "0", "--data-dir", self.data]
         self.relay = Server("crs serve", command, {**self.environment, **env}, self.home / "relay.log")
         for number in range(1, accounts + 1):
@@ -114,16 +167,20 @@ class Stand:
             self.crs(*adding, stdin=f"upstream-secret-{number}")
         if subscription:
             self._sign_in(subscription)
+        for name in upstreams:
+            arguments, secret = upstream(name).adding(name, self.provider.url)
+            self.crs(*arguments, stdin=secret)
+            it = upstream(name)
+            binding = ["--bind", f"{it.service}={name}", "--map", f"the-model={it.model}"]
+            self.keys[name] = self.crs("key", "add", "--name", name, *binding)["key"]
         for name, flags in keys.items():
             self.keys[name] = self.crs("key", "add", "--name", name, *flags)["key"]
-        self._await_notice()
+        asked = upstream("claude") if accounts or subscription else upstream(upstreams[-1])
+        self._await_notice(asked)
 
     def _sign_in(self, subscription):
         """An account of a subscription, `sub`, with tokens that live as long as was wished."""
-        wish = json.dumps({"owner": "sub", **subscription}).encode()
-        asked = urllib.request.Request(f"{self.provider.url}/__issue", wish, {"content-type": "application/json"})
-        with LOCAL.open(asked, timeout=10) as answer:
-            tokens = answer.read().decode()
+        tokens = json.dumps(post_json(f"{self.provider.url}/__issue", {"owner": "sub", **subscription}))
         adding = ["account", "add", "--name", "sub", "--kind", "claude-oauth", "--base-url", self.provider.url]
         self.crs(*adding, "--token-url", f"{self.provider.url}/v1/oauth/token", "--secret-stdin", stdin=tokens)
 
@@ -137,15 +194,15 @@ class Stand:
             raise StandError(f"crs {' '.join(arguments)} exited {done.returncode}: {done.stdout}{done.stderr}")
         return json.loads(done.stdout or "null")
 
-    def _await_notice(self):
+    def _await_notice(self, asked):
         """Until the running relay serves the last key; the call counts on both sides."""
         key = list(self.keys.values())[-1]
-        body = {"model": MODEL, "max_tokens": 16, "messages": [{"role": "user", "content": "[[say ready]]"}]}
+        path, body = asked.question()
         headers = {"content-type": "application/json", "x-api-key": key, "anthropic-version": "2023-06-01"}
         headers["user-agent"] = "claude-cli/0 (is the stand ready?)"  # a subscription answers no other client
         deadline = time.monotonic() + NOTICE_SECONDS
         while True:
-            asked = urllib.request.Request(f"{self.base}/api/v1/messages", json.dumps(body).encode(), headers)
+            asked = urllib.request.Request(self.base + path, json.dumps(body).encode(), headers)
             try:
                 with LOCAL.open(asked, timeout=10):
                     return
@@ -166,6 +223,9 @@ class Stand:
         provider = served_by_model(read_json(f"{self.provider.url}/__served"))
         relay = recorded_by_model(self.crs("usage", "--by", "model", "--since", "1d")) if self.relay else provider
         return {"relay": relay, "provider": provider}
+
+    def calls(self):
+        return sum(row["calls"] for row in self.crs("usage", "--by", "model", "--since", "1d")["rows"])
 
     def usage(self):
         """The books once they agree, or as they are when they still do not after a while."""
@@ -195,7 +255,7 @@ def served_by_model(served):
     """What the provider's own log says of the answers that went out whole."""
     totals = {}
     for answer in served:
-        if not (answer["status"] == 200 and answer["delivered_whole"] and answer["path"].endswith("/v1/messages")):
+        if not (answer["status"] == 200 and answer["delivered_whole"] and any(answer["usage"].values())):
             continue
         total = totals.setdefault(answer["model"], dict.fromkeys(TOKENS, 0))
         usage = answer["usage"]
@@ -211,6 +271,12 @@ LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 def read_json(url):
     with LOCAL.open(url, timeout=10) as answer:
+        return json.load(answer)
+
+
+def post_json(url, body):
+    asked = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+    with LOCAL.open(asked, timeout=10) as answer:
         return json.load(answer)
 
 
@@ -246,7 +312,8 @@ class Desk:
             def do_GET(self):
                 _, _, number, what = self.path.split("/")
                 stand = desk.stands[number]
-                self.answer({"usage": stand.usage, "books": stand.books, "requests": stand.requests}[what])
+                said = {"usage": stand.usage, "books": stand.books, "calls": stand.calls, "requests": stand.requests}
+                self.answer(said[what])
 
             def do_DELETE(self):
                 self.answer(lambda: desk.close(self.path.split("/")[2]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 import time
 import traceback
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 
 LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 MODEL = "claude-sonnet-4-6"
+ASKED = "the-model"  # what the keys of upstreams call their account's model
 
 
 def ask(method, path, body=None):
@@ -41,6 +43,9 @@ class Stand:
     def books(self):
         return ask("GET", f"/stands/{self.id}/books")
 
+    def calls(self):
+        return ask("GET", f"/stands/{self.id}/calls")
+
     def usage(self):
         return ask("GET", f"/stands/{self.id}/usage")
 
@@ -52,10 +57,12 @@ class ClientTest(unittest.TestCase):
     """Calls that are served share one stand; after each test the relay's books must equal the provider's."""
 
     maxDiff = None
+    wishes = {}  # of the stand that is shared
+    on = None  # the account that a test is at, where it goes through several
 
     @classmethod
     def setUpClass(cls):
-        cls.shared = Stand()
+        cls.shared = Stand(**cls.wishes)
 
     @classmethod
     def tearDownClass(cls):
@@ -90,6 +97,16 @@ class ClientTest(unittest.TestCase):
         if self.shared.direct:
             self.skipTest("without a relay")
 
+    def run_program(self, command, settings, home, work, seconds):
+        """A client that is a program, with these settings in an environment that is empty otherwise."""
+        environment = {name: os.environ[name] for name in os.environ if name.upper().endswith("_PROXY")}
+        environment |= {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb", **settings}
+        with self.within(seconds):
+            return subprocess.run(
+                command, cwd=work, env=environment, timeout=seconds, stdin=subprocess.DEVNULL, capture_output=True,
+                text=True,
+            )  # fmt: skip
+
     @contextmanager
     def within(self, seconds):
         start = time.monotonic()
@@ -111,6 +128,7 @@ class Lines(unittest.TestResult):
         seconds = time.monotonic() - self.start
         print(f"{verdict} {seconds:6.2f} s  {name}", flush=True)
         if error:
+            print(f"(on {test.on})\n" if getattr(test, "on", None) else "", end="")
             print("".join(traceback.format_exception(*error)), flush=True)
 
     def addSuccess(self, test):
