@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use relay::day::Calendar;
 use relay::keyring::{Holder, Keyring};
 use relay_core::account::{
-    Account, AccountKind, ClientRule, Deadlines, KeyHeader, OauthSettings, Sharing,
+    Account, AccountKind, ClientRule, Deadlines, KeyHeader, OauthSettings, Sharing, Speaks,
 };
 use relay_core::clock::Timestamp;
 use relay_core::health::Standing;
@@ -157,6 +157,8 @@ fn accounts(count: i64) -> Vec<Account> {
         name: format!("account-{id}"),
         note: String::new(),
         kind: AccountKind::ClaudeApi,
+        speaks: Speaks::Both,
+        project: None,
         base_url: "http://127.0.0.1:1".into(),
         key_header: KeyHeader::Auto,
         enabled: true,

@@ -26,8 +26,8 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use steady::{SETTLED_AFTER, Steady, counted, steady};
-pub(crate) use streams::{Pace, streams};
+pub(crate) use steady::{Measured, SETTLED_AFTER, Steady, counted, steady};
+pub(crate) use streams::{Pace, Streams, streams};
 
 /// The buffer that all connections read into.
 const READ_BYTES: usize = 256 * 1_024;
@@ -144,7 +144,7 @@ impl Shared {
             connection.socket = Some(self.connect().await?);
         }
         connection.answer.begin();
-        connection.events.begin();
+        connection.events.begin(self.load.shape.protocol);
         let socket = connection.socket.as_mut().expect("it was made just now");
         socket.write_all(request).await?;
         loop {

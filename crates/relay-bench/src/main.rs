@@ -2,7 +2,8 @@
 //! run. `make bench` builds what is measured and starts it.
 //!
 //! The relay is known from outside only: its answers, its process as `/proc` shows it, and its
-//! command line. docs/performance.md says how, and has the figures.
+//! command line. Only its translations are called by themselves as well, as a call is much more than
+//! one. docs/performance.md says how, and has the figures.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::scenario::{Bench, Plan, Scenario};
 use crate::stand::Programs;
 
 mod answer;
+mod bars;
 mod events;
 mod figures;
 mod load;
@@ -43,7 +45,8 @@ struct Options {
     /// One short round of everything, to see that it works; its figures mean little
     #[arg(long)]
     quick: bool,
-    /// Only these: unary, paced, unpaced, memory, start, failover, growth, instructions
+    /// Only these: unary, paced, families, translated, codecs, unpaced, memory, start, failover,
+    /// growth, instructions
     #[arg(long, value_name = "NAME", value_parser = scenario_named)]
     only: Vec<Scenario>,
     /// Put the tables into this document, between its marks
@@ -95,7 +98,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         tables.extend(done);
         report::write_json(&json, &machine, &figures)?;
     }
-    let verdict = report::verdict(&figures, &bench.plan);
+    let verdict = bars::verdict(&figures, &bench.plan);
     tell(&verdict.markdown())?;
     if let Some(document) = &options.write {
         report::write_document(document, &filling(&machine, verdict, tables))?;
@@ -153,7 +156,7 @@ mod tests {
         let mut table = Table::new("Start", "", &["start", "ms"]);
         table.rows.push(vec!["first".into(), "12.0".into()]);
         let filling =
-            filling(&machine, report::verdict(&Figures::default(), &Plan::FULL), vec![table]);
+            filling(&machine, bars::verdict(&Figures::default(), &Plan::FULL), vec![table]);
         report::write_document(document.path(), &filling).unwrap();
         let written = std::fs::read_to_string(document.path()).unwrap();
         assert!(written.starts_with("Before.\n<!-- figures -->\nMade by `make bench"), "{written}");

@@ -2,19 +2,27 @@
 
 use std::time::Duration;
 
+use relay_core::protocol::Protocol;
+
 use crate::figures::{Figures, float, text};
 use crate::load::Pace;
 use crate::report::Table;
 use crate::stand::Programs;
 
+mod codecs;
 mod failover;
+mod families;
 mod growth;
 mod instructions;
 mod memory;
 mod paced;
 mod start;
+mod translated;
 mod unary;
 mod unpaced;
+
+pub(crate) use codecs::TRANSLATING;
+pub(crate) use families::FAMILIES;
 
 /// What a run measures with.
 #[derive(Debug)]
@@ -26,18 +34,12 @@ pub(crate) struct Bench {
 /// How much is measured.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// How often everything that is compared is measured, in turns.
-    pub(crate) rounds: usize,
-    /// Before a steady load is counted.
-    pub(crate) warm_up: Duration,
-    /// How long it is.
-    pub(crate) window: Duration,
-    /// Lengths of unary calls' bodies, in KB, and the connections that make them.
-    pub(crate) unary: &'static [(usize, usize)],
-    /// Paced streams that are open at once, and rounds of them.
-    pub(crate) streams: &'static [(usize, usize)],
-    /// When they are opened, and how long they are looked at.
-    pub(crate) pace: Pace,
+    /// Of Claude's clients on Claude's account, and of whatever has no plan of its own.
+    pub(crate) loads: Loads,
+    /// Of each other protocol on an account that has it.
+    pub(crate) families: Loads,
+    /// Of clients on accounts of another family.
+    pub(crate) translated: Loads,
     /// Streams that memory is looked at with, and the lengths of their bodies.
     pub(crate) memory: &'static [(usize, usize)],
     /// After a start, before memory counts as that of an idle relay.
@@ -52,16 +54,50 @@ pub(crate) struct Plan {
     pub(crate) growth: u32,
 }
 
+/// How much is measured of calls and streams.
+#[derive(Debug, Clone)]
+pub(crate) struct Loads {
+    /// How often everything that is compared is measured, in turns.
+    pub(crate) rounds: usize,
+    /// Before a steady load is counted.
+    pub(crate) warm_up: Duration,
+    /// How long it is.
+    pub(crate) window: Duration,
+    /// Lengths of unary calls' bodies, in KB, and the connections that make them.
+    pub(crate) unary: &'static [(usize, usize)],
+    /// Paced streams that are open at once, and rounds of them.
+    pub(crate) streams: &'static [(usize, usize)],
+    /// When they are opened, and how long they are looked at.
+    pub(crate) pace: Pace,
+}
+
 impl Plan {
-    /// What the document is made of: twelve minutes, and what counting
-    /// instructions takes.
+    /// What the document is made of: sixteen minutes, and what counting instructions takes.
     pub(crate) const FULL: Self = Self {
-        rounds: 3,
-        warm_up: Duration::from_millis(300),
-        window: Duration::from_millis(1_200),
-        unary: &[(1, 1), (1, 16), (1, 64), (1, 256), (50, 16), (50, 64), (500, 16)],
-        streams: &[(200, 3), (1_000, 3), (5_000, 1)],
-        pace: Pace { ramp: Duration::from_secs(2), window: Duration::from_secs(3) },
+        loads: Loads {
+            rounds: 3,
+            warm_up: Duration::from_millis(300),
+            window: Duration::from_millis(1_200),
+            unary: &[(1, 1), (1, 16), (1, 64), (1, 256), (50, 16), (50, 64), (500, 16)],
+            streams: &[(200, 3), (1_000, 3), (5_000, 1)],
+            pace: Pace { ramp: Duration::from_secs(2), window: Duration::from_secs(3) },
+        },
+        families: Loads {
+            rounds: 2,
+            warm_up: Duration::from_millis(200),
+            window: Duration::from_millis(500),
+            unary: &[(1, 16), (1, 64), (50, 16), (50, 64)],
+            streams: &[(200, 2), (1_000, 2)],
+            pace: Pace { ramp: Duration::from_millis(500), window: Duration::from_millis(1_500) },
+        },
+        translated: Loads {
+            rounds: 1,
+            warm_up: Duration::from_millis(200),
+            window: Duration::from_secs(1),
+            unary: &[(50, 16)],
+            streams: &[(200, 1)],
+            pace: Pace { ramp: Duration::from_millis(500), window: Duration::from_secs(2) },
+        },
         memory: &[(1_000, 50), (5_000, 1)],
         idle_after: Duration::from_secs(3),
         starts: 7,
@@ -70,20 +106,28 @@ impl Plan {
         growth: 100_000,
     };
 
-    /// To see that everything works: about a minute.
+    /// To see that everything works: about three minutes.
     pub(crate) const QUICK: Self = Self {
-        rounds: 1,
-        warm_up: Duration::from_millis(100),
-        window: Duration::from_millis(400),
-        unary: &[(1, 16), (1, 64), (50, 16), (50, 64)],
-        streams: &[(200, 1)],
-        pace: Pace { ramp: Duration::from_millis(500), window: Duration::from_secs(1) },
+        loads: Loads::QUICK,
+        families: Loads::QUICK,
+        translated: Loads { unary: &[(50, 16)], ..Loads::QUICK },
         memory: &[(200, 50)],
         idle_after: Duration::from_secs(2),
         starts: 1,
         key_batches: 2,
         growth_warm_up: 2_000,
         growth: 5_000,
+    };
+}
+
+impl Loads {
+    const QUICK: Self = Self {
+        rounds: 1,
+        warm_up: Duration::from_millis(100),
+        window: Duration::from_millis(400),
+        unary: &[(1, 16), (1, 64), (50, 16), (50, 64)],
+        streams: &[(200, 1)],
+        pace: Pace { ramp: Duration::from_millis(500), window: Duration::from_secs(1) },
     };
 }
 
@@ -98,9 +142,12 @@ pub(crate) struct Scenario {
 }
 
 /// All of them, in the order of the document.
-pub(crate) const ALL: [Scenario; 8] = [
+pub(crate) const ALL: [Scenario; 11] = [
     Scenario { name: "unary", full_only: false, run: unary::run },
     Scenario { name: "paced", full_only: false, run: paced::run },
+    Scenario { name: "families", full_only: false, run: families::run },
+    Scenario { name: "translated", full_only: false, run: translated::run },
+    Scenario { name: "codecs", full_only: false, run: codecs::run },
     Scenario { name: "unpaced", full_only: false, run: unpaced::run },
     Scenario { name: "memory", full_only: false, run: memory::run },
     Scenario { name: "start", full_only: false, run: start::run },
@@ -108,6 +155,42 @@ pub(crate) const ALL: [Scenario; 8] = [
     Scenario { name: "growth", full_only: false, run: growth::run },
     Scenario { name: "instructions", full_only: true, run: instructions::run },
 ];
+
+/// The name of a protocol in figures.
+const fn name(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Messages => "messages",
+        Protocol::Chat => "chat",
+        Protocol::Responses => "responses",
+        Protocol::Gemini => "gemini",
+    }
+}
+
+/// Its name in tables.
+pub(crate) const fn label(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Messages => "Messages",
+        Protocol::Chat => "Chat",
+        Protocol::Responses => "Responses",
+        Protocol::Gemini => "Gemini",
+    }
+}
+
+/// The row of a case, in figures; Claude's clients came first and have no word of their own.
+pub(crate) fn row(kind: &str, protocol: Protocol, case: &str) -> String {
+    match protocol {
+        Protocol::Messages => format!("{kind}/{case}"),
+        _ => format!("{kind}/{}/{case}", name(protocol)),
+    }
+}
+
+/// The words of a row for people; where all are of Claude's clients, none says so.
+fn of_protocol(protocol: Protocol, words: &str) -> String {
+    match protocol {
+        Protocol::Messages => words.to_owned(),
+        _ => format!("{}, {words}", label(protocol)),
+    }
+}
 
 /// Two figures in one cell.
 fn pair(figures: &Figures, first: &str, second: &str, places: usize) -> String {
@@ -154,10 +237,13 @@ mod tests {
 
     #[test]
     fn each_bar_has_as_many_rounds_as_its_verdict_needs() {
-        for (count, rounds) in Plan::FULL.streams {
-            assert!(*count > 1_000 || *rounds == Plan::FULL.rounds, "{count}");
+        for loads in [Plan::FULL.loads, Plan::FULL.families] {
+            for (count, rounds) in loads.streams {
+                assert!(*count > 1_000 || *rounds == loads.rounds, "{count}");
+            }
         }
-        const { assert!(Plan::FULL.rounds >= 3 && Plan::FULL.starts >= Plan::FULL.rounds) };
+        const { assert!(Plan::FULL.loads.rounds >= 3 && Plan::FULL.families.rounds >= 2) };
+        const { assert!(Plan::FULL.starts >= Plan::FULL.loads.rounds) };
     }
 
     #[test]

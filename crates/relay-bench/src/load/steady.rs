@@ -14,6 +14,14 @@ use crate::process::cpu;
 /// the database up to half a second later.
 pub(crate) const SETTLED_AFTER: Duration = Duration::from_secs(1);
 
+/// A process whose processor time is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measured {
+    pub(crate) process: u32,
+    /// Whether it does part of its work after a call has ended; it is waited for then.
+    pub(crate) puts_off: bool,
+}
+
 /// What a steady load was answered.
 #[derive(Debug)]
 pub(crate) struct Steady {
@@ -39,7 +47,7 @@ pub(crate) fn steady(
     load: &Load,
     warm_up: Duration,
     window: Duration,
-    measured: Option<u32>,
+    measured: Option<Measured>,
 ) -> anyhow::Result<Steady> {
     run(async {
         let shared = Shared::new(load, u64::MAX);
@@ -63,7 +71,7 @@ pub(crate) fn counted(
     load: &Load,
     calls: u64,
     within: Duration,
-    measured: Option<u32>,
+    measured: Option<Measured>,
 ) -> anyhow::Result<Steady> {
     run(async {
         let shared = Shared::new(load, calls);
@@ -92,8 +100,8 @@ async fn for_a_time(
 }
 
 /// Gives the process that is measured the time for what it put off.
-pub(super) async fn settled(measured: Option<u32>) {
-    if measured.is_some() {
+pub(super) async fn settled(measured: Option<Measured>) {
+    if measured.is_some_and(|it| it.puts_off) {
         sleep(SETTLED_AFTER).await;
     }
 }
@@ -129,13 +137,13 @@ struct Spent {
 }
 
 impl Spent {
-    fn now(measured: Option<u32>) -> anyhow::Result<Self> {
+    fn now(measured: Option<Measured>) -> anyhow::Result<Self> {
         let here = cpu(std::process::id())?;
-        let measured = measured.map(cpu).transpose()?;
+        let measured = measured.map(|it| cpu(it.process)).transpose()?;
         Ok(Self { at: Instant::now(), elapsed: Duration::ZERO, measured, here })
     }
 
-    fn until_now(&self, measured: Option<u32>) -> anyhow::Result<Self> {
+    fn until_now(&self, measured: Option<Measured>) -> anyhow::Result<Self> {
         let now = Self::now(measured)?;
         let since =
             |now: Option<Duration>, before: Option<Duration>| Some(now?.saturating_sub(before?));

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use super::steady::settled;
+use super::steady::{Measured, settled};
 use super::{Connection, Load, Shared, drained, run};
 use crate::process::cpu;
 
@@ -76,13 +76,13 @@ impl Pace {
 pub(crate) fn streams<T>(
     load: &Load,
     pace: Pace,
-    measured: Option<u32>,
+    measured: Option<Measured>,
     look: impl FnOnce() -> anyhow::Result<T>,
 ) -> anyhow::Result<Streams<T>> {
     run(async {
         let shared = Shared::new(load, u64::MAX);
         let count = load.connections as u64;
-        let spent = || measured.map(cpu).transpose();
+        let spent = || measured.map(|it| cpu(it.process)).transpose();
         let (begun_at, before) = (Instant::now(), spent()?);
         let before_here = cpu(std::process::id())?;
         let mut connections = JoinSet::new();

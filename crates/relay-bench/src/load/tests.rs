@@ -2,10 +2,12 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
 
+use relay_core::protocol::Protocol;
 use relay_testkit::FastProvider;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::request::Paths;
 use crate::stand::Provider;
 
 /// A fast provider on a thread of its own, as the load generator takes the test's.
@@ -30,8 +32,9 @@ fn provider() -> Running {
 }
 
 fn load(running: &Running, wanted: Wanted, connections: usize) -> Load {
-    let to = Destination { address: running.address, path: "/v1/messages", key: "a".into() };
-    Load { to, shape: Shape { wanted, kilobytes: 1 }, connections }
+    let protocol = Protocol::Messages;
+    let to = Destination { address: running.address, paths: Paths::Provider, key: "a".into() };
+    Load { to, shape: Shape { protocol, wanted, kilobytes: 1 }, connections }
 }
 
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -47,9 +50,21 @@ fn so_many_calls_are_made_and_counted() {
 }
 
 #[test]
+fn streams_of_every_protocol_are_followed_to_their_end() {
+    let running = provider();
+    let wanted = Wanted::Stream { deltas: 30, interval_ms: 1 };
+    for protocol in [Protocol::Chat, Protocol::Responses, Protocol::Gemini] {
+        let mut load = load(&running, wanted, 2);
+        load.shape.protocol = protocol;
+        let seen = counted(&load, 4, DRAIN_WITHIN, None).unwrap();
+        assert_eq!((seen.calls, seen.failed, seen.deltas), (4, 0, 120), "{protocol:?}");
+    }
+}
+
+#[test]
 fn a_steady_load_counts_its_window_and_drains() {
     let running = provider();
-    let own = Some(std::process::id());
+    let own = Some(Measured { process: std::process::id(), puts_off: true });
     let unary = load(&running, Wanted::Unary, 4);
     let seen = steady(&unary, 20 * MILLISECOND, 100 * MILLISECOND, own).unwrap();
     assert!(seen.calls > 0 && seen.failed == 0, "{seen:?}");
@@ -73,7 +88,7 @@ fn a_stream_that_does_not_come_to_its_last_event_has_failed() {
     // What is answered is whole, but no stream.
     let unary = load(&running, Wanted::Unary, 1).shape.requests(&Destination {
         address: running.address,
-        path: "/v1/messages",
+        paths: Paths::Provider,
         key: "a".into(),
     });
     let wanted = Wanted::Stream { deltas: 1, interval_ms: 0 };

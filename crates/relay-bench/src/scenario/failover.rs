@@ -3,13 +3,14 @@
 use std::thread;
 
 use anyhow::anyhow;
+use relay_core::protocol::Protocol;
 
 use super::{Bench, failures, pair, unary};
 use crate::figures::{Figures, float};
-use crate::load::{Load, SETTLED_AFTER, steady};
+use crate::load::{Load, Measured, SETTLED_AFTER, steady};
 use crate::report::Table;
 use crate::request::{Shape, Wanted};
-use crate::stand::{Provider, Relay, until_served};
+use crate::stand::{Provider, Relay, Upstream, until_served};
 
 /// Connections, which share as many conversations.
 const CONNECTIONS: usize = 64;
@@ -41,7 +42,7 @@ pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Ta
          fails rests most of the time: what is seen is the cost of calls beside it, and of its trials.",
         &["account", "calls/s", "µs CPU a call", "p50 / p99 ms", "calls that failed"],
     );
-    for _ in 0..bench.plan.rounds {
+    for _ in 0..bench.plan.loads.rounds {
         for case in CASES {
             round(bench, case, figures)?;
         }
@@ -66,17 +67,17 @@ fn round(bench: &Bench, case: Case, figures: &mut Figures) -> anyhow::Result<()>
     // The first start makes the database; the second knows the accounts from its beginning.
     drop(Relay::start(&bench.programs, &data)?);
     for account in ["a", "b"] {
-        Relay::add_account(&bench.programs, &data, account, provider.address)?;
+        Relay::add_account(&bench.programs, &data, (account, Upstream::Claude), provider.address)?;
     }
-    let key = Relay::add_key(&bench.programs, &data)?;
+    let key = Relay::add_key(&bench.programs, &data, ("bench", Upstream::Claude), &[])?;
     let relay = Relay::start(&bench.programs, &data)?;
     let to = relay.destination(&key);
-    until_served(&to)?;
+    until_served(&to, Protocol::Messages)?;
     Provider::answers(provider.address, FAILING, case.first)?;
 
-    let shape = Shape { wanted: Wanted::Unary, kilobytes: 1 };
+    let shape = Shape { protocol: Protocol::Messages, wanted: Wanted::Unary, kilobytes: 1 };
     let load = Load { to, shape, connections: CONNECTIONS };
-    let (warm_up, window) = (bench.plan.warm_up, bench.plan.window);
+    let (warm_up, window) = (bench.plan.loads.warm_up, bench.plan.loads.window);
     let address = provider.address;
     let turn = case.then.map(|how| {
         thread::spawn(move || {
@@ -84,7 +85,8 @@ fn round(bench: &Bench, case: Case, figures: &mut Figures) -> anyhow::Result<()>
             Provider::answers(address, FAILING, how)
         })
     });
-    let seen = steady(&load, warm_up, window, Some(relay.process.id()))?;
+    let measured = Measured { process: relay.process.id(), puts_off: true };
+    let seen = steady(&load, warm_up, window, Some(measured))?;
     if let Some(turn) = turn {
         turn.join().map_err(|_| anyhow!("the provider was not told to fail"))??;
     }

@@ -4,10 +4,11 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::Context;
+use relay_core::protocol::Protocol;
 
 use super::{Bench, note_failures};
 use crate::figures::{Figures, float, median};
-use crate::load::{Load, SETTLED_AFTER, counted};
+use crate::load::{Load, Measured, SETTLED_AFTER, counted};
 use crate::process::memory;
 use crate::report::Table;
 use crate::request::{Shape, Wanted};
@@ -21,7 +22,7 @@ const READINGS: u64 = 5;
 /// Connections of the calls.
 const CONNECTIONS: usize = 16;
 /// Whole answers, of the shape that warms up too.
-const UNARY: Shape = Shape { wanted: Wanted::Unary, kilobytes: 1 };
+const UNARY: Shape = Shape { protocol: Protocol::Messages, wanted: Wanted::Unary, kilobytes: 1 };
 
 /// What memory must not grow with.
 #[derive(Debug, Clone, Copy)]
@@ -91,20 +92,20 @@ impl Kind {
 }
 
 fn grown(bench: &Bench, kind: Kind, figures: &mut Figures) -> anyhow::Result<Seen> {
-    let stand = Stand::start(&bench.programs)?;
-    let process = stand.process(Target::Relay).context("the relay has no process")?;
+    let stand = Stand::start(&bench.programs, Protocol::Messages)?;
+    let relay = stand.measured(Target::Relay).context("the relay has no process")?;
     let to = stand.destination(Target::Relay);
     let unary = Load { to: to.clone(), shape: UNARY, connections: CONNECTIONS };
     let plan = &bench.plan;
-    let warm = load(process, &unary, (plan.growth_warm_up, 1))?;
+    let warm = load(relay, &unary, (plan.growth_warm_up, 1))?;
     let (before, seen) = match kind {
         Kind::Calls(count) => {
             let parts = (u64::from(count) / READINGS, READINGS);
-            (load(process, &unary, parts)?, load(process, &unary, parts)?)
+            (load(relay, &unary, parts)?, load(relay, &unary, parts)?)
         }
         Kind::Stream(deltas) => {
-            let shape = Shape { wanted: Wanted::Stream { deltas, interval_ms: 0 }, kilobytes: 1 };
-            (warm.clone(), load(process, &Load { to, shape, connections: 1 }, (1, 1))?)
+            let shape = Shape { wanted: Wanted::Stream { deltas, interval_ms: 0 }, ..UNARY };
+            (warm.clone(), load(relay, &Load { to, shape, connections: 1 }, (1, 1))?)
         }
     };
 
@@ -128,15 +129,15 @@ fn grown(bench: &Bench, kind: Kind, figures: &mut Figures) -> anyhow::Result<See
 }
 
 /// Loads the relay with so many calls so often, and looks at its memory after each time.
-fn load(process: u32, load: &Load, (calls, times): (u64, u64)) -> anyhow::Result<Seen> {
+fn load(relay: Measured, load: &Load, (calls, times): (u64, u64)) -> anyhow::Result<Seen> {
     let (mut seen, mut resident) = (Seen::default(), Vec::new());
     for _ in 0..times {
-        let steady = counted(load, calls, WITHIN, Some(process))?;
+        let steady = counted(load, calls, WITHIN, Some(relay))?;
         seen.calls += steady.calls;
         seen.deltas += steady.deltas;
         seen.failed += steady.failed;
         sleep(SETTLED_AFTER);
-        let now = memory(process)?;
+        let now = memory(relay.process)?;
         resident.push(now.resident);
         seen.peak = now.peak;
     }

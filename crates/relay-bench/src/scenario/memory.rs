@@ -3,19 +3,21 @@
 use std::path::Path;
 use std::thread::sleep;
 
+use relay_core::protocol::Protocol;
+
 use super::paced::shape;
 use super::{Bench, failures, note_failures, note_open};
 use crate::figures::{Figures, float};
-use crate::load::{Load, streams};
+use crate::load::{Load, Measured, streams};
 use crate::process::{Memory, memory};
 use crate::report::Table;
-use crate::stand::{Provider, Relay, until_served};
+use crate::stand::{Provider, Relay, Upstream, until_served};
 
 /// How a relay is started that nobody calls.
 const IDLE: [(&str, &str); 2] = [("idle, first start", "first"), ("idle, later start", "later")];
 
 pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Table>> {
-    for _ in 0..bench.plan.rounds {
+    for _ in 0..bench.plan.loads.rounds {
         round(bench, figures)?;
     }
     let mut table = Table::new(
@@ -47,8 +49,8 @@ fn round(bench: &Bench, figures: &mut Figures) -> anyhow::Result<()> {
         idle = held.resident;
     }
     let provider = Provider::start(&bench.programs)?;
-    Relay::add_account(&bench.programs, &data, "a", provider.address)?;
-    let key = Relay::add_key(&bench.programs, &data)?;
+    Relay::add_account(&bench.programs, &data, ("a", Upstream::Claude), provider.address)?;
+    let key = Relay::add_key(&bench.programs, &data, ("bench", Upstream::Claude), &[])?;
     for &(count, kilobytes) in bench.plan.memory {
         let (held, open) = with_streams(bench, &data, &key, (count, kilobytes), figures)?;
         let each = (held.resident - idle) * 1_024.0 / float(open.max(1));
@@ -67,11 +69,12 @@ fn with_streams(
 ) -> anyhow::Result<(Memory, u64)> {
     let relay = Relay::start(&bench.programs, data)?;
     let to = relay.destination(key);
-    until_served(&to)?;
-    let pace = bench.plan.pace.of(count);
-    let load = Load { to, shape: shape(pace, kilobytes), connections: count };
+    until_served(&to, Protocol::Messages)?;
+    let pace = bench.plan.loads.pace.of(count);
+    let load = Load { to, shape: shape(Protocol::Messages, pace, kilobytes), connections: count };
     let process = relay.process.id();
-    let seen = streams(&load, pace, Some(process), || memory(process))?;
+    let seen =
+        streams(&load, pace, Some(Measured { process, puts_off: true }), || memory(process))?;
     let row = format!("memory/{count}");
     note(figures, &row, seen.seen);
     note_failures(figures, &row, seen.failed);

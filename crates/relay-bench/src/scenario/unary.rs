@@ -1,6 +1,8 @@
 //! Whole answers: what a call costs by the length of its body and the number of connections.
 
-use super::{Bench, failures, note_failures, pair};
+use relay_core::protocol::Protocol;
+
+use super::{Bench, Loads, failures, note_failures, of_protocol, pair, row};
 use crate::figures::{Figures, micros_each, millis_at, per_second, ratio};
 use crate::load::{Load, Steady, steady};
 use crate::report::Table;
@@ -8,33 +10,43 @@ use crate::request::{Shape, Wanted};
 use crate::stand::{Stand, Target};
 
 pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Table>> {
-    let stand = Stand::start(&bench.programs)?;
-    let mut costs = Table::new(
-        "Unary calls: CPU",
+    let stand = Stand::start(&bench.programs, Protocol::Messages)?;
+    let mut tables = tables("Unary calls", "body, connections");
+    rows(&stand, Protocol::Messages, &bench.plan.loads, &mut tables, figures)?;
+    Ok(tables.into())
+}
+
+/// What calls cost, and how many there were and how long they took; neither has rows yet.
+pub(super) fn tables(title: &str, first: &str) -> [Table; 2] {
+    let costs = Table::new(
+        &format!("{title}: CPU"),
         "µs of CPU a call, of the whole process.",
-        &["body, connections", "nginx", "relay", "ratio", "failed"],
+        &[first, "nginx", "relay", "ratio", "failed"],
     );
-    let mut times = Table::new(
-        "Unary calls: rate and latency",
+    let times = Table::new(
+        &format!("{title}: rate and latency"),
         "Calls a second, and p50 / p99 in milliseconds.",
-        &[
-            "body, connections",
-            "direct /s",
-            "nginx /s",
-            "relay /s",
-            "direct ms",
-            "nginx ms",
-            "relay ms",
-        ],
+        &[first, "direct /s", "nginx /s", "relay /s", "direct ms", "nginx ms", "relay ms"],
     );
-    for &(kilobytes, connections) in bench.plan.unary {
-        let case = format!("unary/{kilobytes}/{connections}");
-        let shape = Shape { wanted: Wanted::Unary, kilobytes };
-        for number in 0..bench.plan.rounds {
-            let ways = Target::in_round(number).map(|target| (target, &stand));
-            round(bench, ways, &case, (shape, connections), figures)?;
+    [costs, times]
+}
+
+/// A protocol's rows of both tables.
+pub(super) fn rows(
+    stand: &Stand,
+    protocol: Protocol,
+    loads: &Loads,
+    [costs, times]: &mut [Table; 2],
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    for &(kilobytes, connections) in loads.unary {
+        let case = row("unary", protocol, &format!("{kilobytes}/{connections}"));
+        let shape = Shape { protocol, wanted: Wanted::Unary, kilobytes };
+        for number in 0..loads.rounds {
+            let ways = Target::in_round(number).map(|target| (target, stand));
+            round(loads, ways, &case, (shape, connections), figures)?;
         }
-        let label = format!("{kilobytes} KB, {connections}");
+        let label = of_protocol(protocol, &format!("{kilobytes} KB, {connections}"));
         let of = |target: &str, what: &str| format!("{case}/{target}/{what}");
         costs.rows.push(vec![
             label.clone(),
@@ -52,12 +64,12 @@ pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Ta
         row.extend(Target::ALL.map(latency));
         times.rows.push(row);
     }
-    Ok(vec![costs, times])
+    Ok(())
 }
 
 /// All three ways, one after the other.
 fn round(
-    bench: &Bench,
+    loads: &Loads,
     ways: [(Target, &Stand); 3],
     case: &str,
     (shape, connections): (Shape, usize),
@@ -66,8 +78,7 @@ fn round(
     let (mut cpu_us, mut failed) = ([None; 3], 0);
     for (target, stand) in ways {
         let load = Load { to: stand.destination(target), shape, connections };
-        let (warm_up, window) = (bench.plan.warm_up, bench.plan.window);
-        let seen = steady(&load, warm_up, window, stand.process(target))?;
+        let seen = steady(&load, loads.warm_up, loads.window, stand.measured(target))?;
         note(figures, &format!("{case}/{}", target.name()), &seen);
         cpu_us[target as usize] = seen.spent.and_then(|spent| micros_each(spent, seen.calls));
         failed += seen.failed;

@@ -1,5 +1,7 @@
 //! Streams that the provider sends as fast as it can.
 
+use relay_core::protocol::Protocol;
+
 use super::{Bench, failures, note_failures, unary};
 use crate::figures::{Figures, micros_each, per_second, ratio};
 use crate::load::{Load, steady};
@@ -13,7 +15,7 @@ const EVENTS: u32 = 200;
 const CONNECTIONS: [usize; 2] = [16, 64];
 
 pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Table>> {
-    let stand = Stand::start(&bench.programs)?;
+    let stand = Stand::start(&bench.programs, Protocol::Messages)?;
     let mut table = Table::new(
         "Unpaced streams",
         "Streams of 200 events, sent at once; requests of 1 KB. µs of CPU a call and an event, and \
@@ -33,7 +35,7 @@ pub(super) fn run(bench: &Bench, figures: &mut Figures) -> anyhow::Result<Vec<Ta
     );
     for connections in CONNECTIONS {
         let case = format!("unpaced/{connections}");
-        for number in 0..bench.plan.rounds {
+        for number in 0..bench.plan.loads.rounds {
             let ways = Target::in_round(number).map(|target| (target, &stand));
             round(bench, ways, &case, connections, figures)?;
         }
@@ -61,12 +63,13 @@ fn round(
     connections: usize,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    let shape = Shape { wanted: Wanted::Stream { deltas: EVENTS, interval_ms: 0 }, kilobytes: 1 };
+    let wanted = Wanted::Stream { deltas: EVENTS, interval_ms: 0 };
+    let shape = Shape { protocol: Protocol::Messages, wanted, kilobytes: 1 };
     let (mut each, mut failed) = ([None; 3], 0);
     for (target, stand) in ways {
         let load = Load { to: stand.destination(target), shape, connections };
-        let (warm_up, window) = (bench.plan.warm_up, bench.plan.window);
-        let seen = steady(&load, warm_up, window, stand.process(target))?;
+        let loads = &bench.plan.loads;
+        let seen = steady(&load, loads.warm_up, loads.window, stand.measured(target))?;
         let name = format!("{case}/{}", target.name());
         unary::note(figures, &name, &seen);
         let cost = seen.spent.and_then(|spent| micros_each(spent, seen.deltas));
