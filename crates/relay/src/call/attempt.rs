@@ -136,18 +136,18 @@ pub(super) async fn attempt(
         AccountKind::GeminiOauth => tokens::project(app, member).await?,
         _ => String::new(),
     };
-    let outgoing = match outgoing(app, call, (&member.account, &project), body) {
+    let mut outgoing = match outgoing(app, call, (&member.account, &project), body) {
         Ok(outgoing) => outgoing,
         Err(unfit) => return Ok(Reply::Whole(refused(call, unfit))),
     };
+    // Let go of once it is sent, unless it may have to be sent again.
+    let body = std::mem::take(&mut outgoing.body);
+    let again = member.account.kind.is_oauth().then(|| body.clone());
     *meter = Meter::of(outgoing.asked.protocol());
     let try_with = Try { app, call, member, patience, outgoing };
-    let outcome = try_with.send(&secret, meter).await;
-    match outcome {
-        Err(failed)
-            if member.account.kind.is_oauth()
-                && failed.fault.evidence.cause == RestCause::Unauthorised =>
-        {
+    let outcome = try_with.send(&secret, body, meter).await;
+    match (outcome, again) {
+        (Err(failed), Some(body)) if failed.fault.evidence.cause == RestCause::Unauthorised => {
             let refreshed = Box::pin(tokens::refreshed(app, member, Some(&secret)));
             let fresh = match refreshed.await {
                 Ok(fresh) => fresh,
@@ -159,9 +159,9 @@ pub(super) async fn attempt(
             };
             *meter = Meter::of(try_with.outgoing.asked.protocol());
             // Rare, so that its state is kept apart from that of the usual attempt.
-            Box::pin(try_with.send(&fresh, meter)).await
+            Box::pin(try_with.send(&fresh, body, meter)).await
         }
-        outcome => outcome,
+        (outcome, _) => outcome,
     }
 }
 
@@ -175,12 +175,12 @@ struct Try<'a> {
 }
 
 impl Try<'_> {
-    async fn send(&self, secret: &Secret, meter: &mut Meter) -> Result<Reply, Failed> {
+    async fn send(&self, secret: &Secret, body: Bytes, meter: &mut Meter) -> Result<Reply, Failed> {
         let Self { app, call, member, patience, ref outgoing } = *self;
         let begun = Instant::now();
         let settings = &app.settings.calls;
         let deadlines = Deadlines::of(&member.account, settings, outgoing.streamed, patience);
-        let request = request(call, member, secret, outgoing);
+        let request = request(call, member, secret, (outgoing, body));
         let request = request.map_err(|word| unsendable(app, word))?;
         let sent = timeout_at(begun + deadlines.head.max, member.client.send(request)).await;
         let response = match sent {
@@ -285,12 +285,12 @@ fn request(
     call: &Call,
     member: &Member,
     secret: &Secret,
-    outgoing: &Outgoing,
+    (outgoing, body): (&Outgoing, Bytes),
 ) -> Result<Request<Full<Bytes>>, &'static str> {
     let account = &member.account;
     let uri = target(&account.base_url, &outgoing.path, outgoing.query.as_deref())
         .map_err(|_| "bad_address")?;
-    let mut request = Request::new(Full::new(outgoing.body.clone()));
+    let mut request = Request::new(Full::new(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     *request.headers_mut() =

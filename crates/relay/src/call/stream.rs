@@ -170,6 +170,11 @@ impl Passing {
         if self.descent.passes_tail() && !tail.is_empty() {
             self.queue.push_back(tail);
         }
+        self.end_descent();
+    }
+
+    /// What the client's protocol still says once the upstream has sent all.
+    fn end_descent(&mut self) {
         let rest = self.descent.finish();
         if !rest.is_empty() {
             self.queue.push_back(rest);
@@ -180,7 +185,8 @@ impl Passing {
     fn break_off(&mut self, why: &'static str, outcome: Outcome) {
         self.upstream = None;
         if !self.ledger.is_open() {
-            return;
+            // The answer was whole, and its upstream did not close.
+            return self.end_descent();
         }
         self.ledger.broke(why);
         let written = self.ledger.settle(End { outcome, status: 200 });

@@ -252,3 +252,23 @@ async fn a_refusal_after_signs_of_life_is_told_as_its_protocols_error() {
     })
     .await;
 }
+
+/// Google's protocol has no event for the end: a host that leaves the connection open after the last
+/// one keeps no client waiting for ever.
+#[tokio::test]
+async fn an_answer_ends_though_its_upstream_does_not_close() {
+    let provider = FakeProvider::start().await;
+    let relay = relay(&provider, Upstream::Gemini, &["a"], &[]).await;
+    let only = concat!(
+        r#"data: {"candidates":[{"content":{"role":"model","parts":[{"text":"well"}]},"#,
+        r#""finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":2}}"#,
+        "\r\n\r\n",
+    );
+    let open = Answer::raw_stream([only]).breaks(Fault::Hang, Moment::Bytes(only.len()));
+    provider.answers_once(open);
+    let answer = Spoken::Chat.ask(&relay.client, "hello", true).await;
+    assert_eq!((answer.status, answer.ending), (200, Ending::Whole));
+    assert_eq!(answer.events().last().expect("events").data, "[DONE]");
+    let record = relay.only_record().await;
+    assert_eq!((record.outcome, record.usage.output), (Outcome::Completed, 2));
+}
