@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::stream_usage::Splice;
-use crate::json::{Kind, Quoted, ScanError, Scanner};
+use crate::json::{Kind, Quoted, ScanError, Scanner, is_like};
 use crate::peek::prompt::{Part, Prompt};
 use crate::peek::session::{SESSION_BYTES_MAX, hash_beginning};
 use crate::peek::{
@@ -135,6 +135,11 @@ impl Request {
                 let prompt = &mut self.prompt;
                 let span = span_of(scanner, |scanner| prompt.count(scanner, Part::Messages))?;
                 self.first_user = Some(span);
+            }
+            // In other case it may be one to the upstream: a second would be one too many.
+            _ if is_like(&key.name(), "stream_options") => {
+                self.usage = UsageWish::Asked;
+                scanner.skip()?;
             }
             _ if matches!(&*key.name(), b"tools" | b"functions") => {
                 self.prompt.count(scanner, Part::Tools)?;

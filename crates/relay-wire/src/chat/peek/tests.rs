@@ -132,3 +132,9 @@ proptest! {
         prop_assert_eq!(before, after);
     }
 }
+
+#[test]
+fn an_option_in_other_case_is_not_put_in_a_second_time() {
+    let body = br#"{"model":"m","stream":true,"Stream_Options":{"include_usage":false}}"#;
+    assert_eq!(chat(body).expect("a request").usage_splice, None);
+}
