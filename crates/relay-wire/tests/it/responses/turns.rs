@@ -54,3 +54,21 @@ fn claudes_thoughts_come_back_with_the_next_turn() {
         written.losses
     ));
 }
+
+#[test]
+fn a_picture_of_a_tool_whose_address_is_none_is_left_to_words() {
+    for (address, pictures) in [
+        ("data:image/png;base64,AAAA", 1),
+        ("data:image/pngbase64,;base64,AAAA", 0),
+        ("data:;base64,AAAA", 0),
+    ] {
+        let output = json!({"type": "computer_screenshot", "image_url": address});
+        let item = json!({"type": "computer_call_output", "call_id": "call_1", "output": output});
+        let said = json!({"role": "user", "content": "And now?"});
+        let body = json!({"model": "m", "input": [item, said]});
+        let request = read(body.to_string().as_bytes()).expect("a request").request;
+        let blocks = request.turns.iter().flat_map(|turn| &turn.blocks);
+        let found = blocks.filter(|block| matches!(block, Block::Image(_))).count();
+        assert_eq!(found, pictures, "{address}");
+    }
+}

@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::hub::{Block, Fields, Image, Source};
+use crate::chat::request::source;
+use crate::hub::{Block, Fields, Image};
 
 /// The items of such tools. Of a name that ends in `_call` the model speaks, of others the user.
 const KINDS: [&str; 15] = [
@@ -37,7 +38,9 @@ pub(super) fn words(kind: &str, item: &mut Fields) -> Option<Vec<Block>> {
     }
     let (mut blocks, mut said) = (Vec::new(), Map::new());
     for (name, value) in members(item) {
-        let picture = value.get("image_url").and_then(Value::as_str).and_then(picture);
+        // What is no picture's address is told with the rest.
+        let address = value.get("image_url").and_then(Value::as_str);
+        let picture = address.and_then(|it| source(it.to_owned(), "image_url").ok());
         if let Some(source) = picture.filter(|_| kind.ends_with("_output")) {
             blocks.push(Block::Image(Image { source, detail: None }));
         } else if !is_bytes(&name) {
@@ -53,15 +56,6 @@ fn members(item: &mut Fields) -> Vec<(String, Value)> {
     let names: Vec<String> = item.left().map(str::to_owned).collect();
     let member = |name: String| item.take(&name).map(|value| (name, value));
     names.into_iter().filter_map(member).collect()
-}
-
-/// A picture that a tool gave.
-fn picture(url: &str) -> Option<Source> {
-    if url.starts_with("https:") || url.starts_with("http:") {
-        return Some(Source::Url(url.to_owned()));
-    }
-    let (media_type, base64) = url.strip_prefix("data:")?.split_once(";base64,")?;
-    Some(Source::Data { media_type: media_type.to_owned(), base64: base64.to_owned() })
 }
 
 /// Whether a member holds bytes: sealed ones, or a picture's.
