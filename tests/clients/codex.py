@@ -201,6 +201,7 @@ class BuiltIn(Served, CodexTest):
     def test_it_speaks_over_a_websocket_and_its_warm_up_is_free(self):
         for name in UPSTREAMS:
             with self.subTest(name), self.tapped() as tap:
+                self.check_usage(self.shared)  # what was served before is in the books
                 sent, calls = len(self.shared.requests()), self.shared.calls()
                 wish = 'please [[tool exec_command {"cmd": "echo twice"}]]'
                 run = self.codex(wish, key=name, base=tap.url)
@@ -208,7 +209,10 @@ class BuiltIn(Served, CodexTest):
                 self.assertEqual((tap.asked, tap.sockets), (["GET /openai/responses"], 1))
                 warming = [message.get("generate") is False for message in tap.sent]
                 self.assertEqual(warming, [True, False, False])
-                self.assertEqual(len(self.shared.requests()) - sent, 2)
+                # The relay asks for a subscription's windows when it likes, beside the calls.
+                seen = self.shared.requests()[sent:]
+                reached = [request["path_and_query"] for request in seen if request["method"] == "POST"]
+                self.assertEqual(len(reached), 2, reached)
                 self.eventually(lambda calls=calls: self.shared.calls() - calls >= 2)
                 self.assertEqual(self.shared.calls() - calls, 2, "the warm-up is no call")
                 # The second turn goes on from the first by its name alone, and the provider has both.
