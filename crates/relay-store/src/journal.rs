@@ -14,6 +14,7 @@ mod reader;
 mod recovery;
 mod sync;
 mod tail;
+mod turns;
 mod writer;
 
 use std::fmt;
@@ -23,7 +24,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use parking_lot::Mutex;
 use relay_core::id::CallId;
 use relay_core::usage::{CallRecord, OpenAttempt};
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,7 @@ use tokio::sync::{Notify, watch};
 
 use self::disk::{Disk, RealDisk};
 use self::sync::{SyncState, Syncer};
+use self::turns::Turns;
 use self::writer::Writer;
 
 pub use self::line::LINE_BYTES_MAX;
@@ -181,7 +182,7 @@ struct Inner {
 #[derive(Debug)]
 struct Shared {
     dir: PathBuf,
-    writer: Mutex<Writer>,
+    writer: Turns,
     /// Set while the disk is, or lately was, full.
     full: Arc<AtomicBool>,
     /// Where the last entry ends that was written whole.
@@ -214,7 +215,7 @@ impl Journal {
         let end = writer.end();
         let shared = Arc::new(Shared {
             dir: dir.to_owned(),
-            writer: Mutex::new(writer),
+            writer: Turns::new(writer),
             full,
             end: watch::Sender::new(end),
             many: Notify::new(),
