@@ -110,6 +110,16 @@ pub(crate) fn members<'a, const N: usize>(
     object: &'a [u8],
     names: [&str; N],
 ) -> Result<[Option<&'a [u8]>; N], ScanError> {
+    members_reading(object, names, |_, scanner| scanner.skip())
+}
+
+/// The same, with `read` to read each of the values that are looked for, so that what one of them
+/// says needs no second pass. It is told which of the names it is, and is at the value.
+pub(crate) fn members_reading<'a, const N: usize>(
+    object: &'a [u8],
+    names: [&str; N],
+    mut read: impl FnMut(usize, &mut Scanner<'a>) -> Result<(), ScanError>,
+) -> Result<[Option<&'a [u8]>; N], ScanError> {
     let mut values = [None; N];
     let mut scanner = Scanner::new(object);
     scanner.object(|scanner, name| {
@@ -117,10 +127,9 @@ pub(crate) fn members<'a, const N: usize>(
         let wanted = names.iter().position(|wanted| wanted.as_bytes() == &*name);
         scanner.kind()?;
         let start = scanner.at();
-        scanner.skip()?;
-        if let Some(index) = wanted {
-            values[index] = Some(&object[start..scanner.at()]);
-        }
+        let Some(index) = wanted else { return scanner.skip() };
+        read(index, scanner)?;
+        values[index] = Some(&object[start..scanner.at()]);
         Ok::<_, ScanError>(())
     })?;
     scanner.end()?;

@@ -90,6 +90,15 @@ impl Stated {
 
 /// Keeps a label that an answer states, unless it is no string or absurdly long.
 pub(crate) fn label(kept: &mut String, stated: Option<&[u8]>) {
+    // Most events say it again.
+    let repeats =
+        |text: &[u8]| text.len() == kept.len() + 2 && &text[1..=kept.len()] == kept.as_bytes();
+    if kept.is_empty() || !stated.is_some_and(repeats) {
+        relabel(kept, stated);
+    }
+}
+
+fn relabel(kept: &mut String, stated: Option<&[u8]>) {
     // Escapes make a text longer than it is.
     let stated = stated.filter(|text| text.starts_with(b"\"") && text.len() <= 6 * LABEL_BYTES_MAX);
     if let Some(text) = stated.and_then(|text| serde_json::from_slice::<String>(text).ok())

@@ -8,21 +8,27 @@ use crate::anthropic::error::{self, ErrorBody};
 pub use crate::anthropic::meter::{Metered, Phase};
 use crate::anthropic::usage::label;
 use crate::estimate::TextTally;
-use crate::json::{Kind, ScanError, Scanner, members};
+use crate::json::{Kind, ScanError, Scanner, members, members_reading};
 use crate::sse::Event;
 
 /// Meters one stream. Its size does not grow with the stream's length.
 #[derive(Debug, Clone, Default)]
 pub struct Meter {
     stated: Stated,
-    written: TextTally,
+    seen: Seen,
     model: String,
     service_tier: String,
     saw_start: bool,
-    content_seen: bool,
-    /// Whether the answer has said why it ends.
-    saw_reason: bool,
     usage: UsageSeen,
+}
+
+/// What the choices of the chunks have said.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    written: TextTally,
+    content: bool,
+    /// Whether the answer has said why it ends.
+    reason: bool,
 }
 
 /// What the usage that was stated is of: some hosts state it all along.
@@ -47,9 +53,14 @@ impl Meter {
             }
             return Phase::Terminal;
         }
-        let names = ["model", "choices", "usage", "error", "service_tier", "object"];
-        let chunk = members(data, names).unwrap_or_default();
-        let [model, choices, usage, error, service_tier, object] = chunk;
+        let names = ["choices", "model", "usage", "error", "service_tier", "object"];
+        let mut seen = self.seen;
+        // What cannot be read adds nothing; the client will judge it.
+        let chunk = members_reading(data, names, |index, scanner| match index {
+            0 => seen.choices(scanner),
+            _ => scanner.skip(),
+        });
+        let [choices, model, usage, error, service_tier, object] = chunk.unwrap_or_default();
         // Some hosts send an error without the `error` around it.
         let is_bare_error = object == Some(br#""error""#);
         if error.is_some_and(|it| it != b"null") || is_bare_error || event.name == Some(b"error") {
@@ -58,12 +69,13 @@ impl Meter {
         self.saw_start |= choices.is_some();
         label(&mut self.model, model.filter(|model| *model != b"\"\""));
         label(&mut self.service_tier, service_tier);
-        // Choices that cannot be read add nothing to the estimate; the client will judge them.
-        let _ = choices.map(|choices| self.choices(choices));
-        if usage.is_some_and(|usage| self.stated.update(usage)) {
-            self.usage = if self.saw_reason { UsageSeen::Whole } else { UsageSeen::SoFar };
+        if choices.is_some() {
+            self.seen = seen;
         }
-        if self.content_seen { Phase::Content } else { Phase::Preamble }
+        if usage.is_some_and(|usage| self.stated.update(usage)) {
+            self.usage = if self.seen.reason { UsageSeen::Whole } else { UsageSeen::SoFar };
+        }
+        if self.seen.content { Phase::Content } else { Phase::Preamble }
     }
 
     /// What the stream used, as far as it has come.
@@ -73,7 +85,7 @@ impl Meter {
     /// ([`crate::estimate::NAME`]).
     pub fn metered(&self) -> Metered {
         let known =
-            Metered::of(self.stated.tokens(), &self.written, self.usage == UsageSeen::Whole);
+            Metered::of(self.stated.tokens(), &self.seen.written, self.usage == UsageSeen::Whole);
         Metered {
             model_served: self.model.clone(),
             service_tier: self.service_tier.clone(),
@@ -84,7 +96,7 @@ impl Meter {
     /// The input that was stated, caches included, and the output so far.
     pub fn so_far(&self) -> (u64, u64) {
         let stated = self.stated.tokens();
-        (stated.context(), stated.output.max(self.written.tokens()))
+        (stated.context(), stated.output.max(self.seen.written.tokens()))
     }
 
     /// Whether any chunk of an answer was seen.
@@ -99,29 +111,33 @@ impl Meter {
 
     /// Whether any part of the answer was seen: from then on the call stays where it is.
     pub const fn content_seen(&self) -> bool {
-        self.content_seen
+        self.seen.content
     }
 
     /// Whether the answer said why it ends: then it is whole, though a host may leave `[DONE]` out.
     pub const fn saw_reason(&self) -> bool {
-        self.saw_reason
+        self.seen.reason
     }
+}
 
-    fn choices(&mut self, choices: &[u8]) -> Result<(), ScanError> {
-        let mut scanner = Scanner::new(choices);
+impl Seen {
+    fn choices(&mut self, scanner: &mut Scanner<'_>) -> Result<(), ScanError> {
+        if scanner.kind()? != Kind::Array {
+            return scanner.skip();
+        }
         scanner.array(|scanner| {
             if scanner.kind()? != Kind::Object {
                 return scanner.skip();
             }
             scanner.object(|scanner, key| match &*key.name() {
                 b"delta" | b"text" => {
-                    self.content_seen |= tally(scanner, &mut self.written)?;
+                    self.content |= tally(scanner, &mut self.written)?;
                     Ok(())
                 }
                 b"finish_reason" if scanner.kind()? == Kind::String => {
                     let ends = !scanner.string()?.inner().is_empty();
-                    self.saw_reason |= ends;
-                    self.content_seen |= ends;
+                    self.reason |= ends;
+                    self.content |= ends;
                     Ok(())
                 }
                 _ => scanner.skip(),

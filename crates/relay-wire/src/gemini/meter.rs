@@ -10,7 +10,7 @@ use super::usage::Stated;
 pub use crate::anthropic::meter::{Metered, Phase};
 use crate::anthropic::usage::label;
 use crate::estimate::TextTally;
-use crate::json::{Kind, ScanError, Scanner, members};
+use crate::json::{Kind, ScanError, Scanner, members, members_reading};
 use crate::sse::Event;
 
 /// Meters one stream, bare or in the envelope of Code Assist. Its size does not grow with the
@@ -18,23 +18,20 @@ use crate::sse::Event;
 #[derive(Debug, Clone, Default)]
 pub struct Meter {
     stated: Stated,
-    written: TextTally,
+    seen: Seen,
     model: String,
     saw_start: bool,
-    content_seen: bool,
-    ending: Ending,
+    /// Whether the answer has stated what it used in all.
+    is_stated: bool,
 }
 
-/// How far the end of an answer has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Ending {
-    /// It goes on.
-    #[default]
-    Open,
-    /// It has said why it ends.
-    Reasoned,
-    /// And what it used in all.
-    Stated,
+/// What the candidates of the events have said.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    written: TextTally,
+    content: bool,
+    /// Whether the answer has said why it ends.
+    reason: bool,
 }
 
 impl Meter {
@@ -44,25 +41,32 @@ impl Meter {
     /// used, is the last.
     pub fn observe(&mut self, event: &Event<'_>) -> Phase {
         let data = answer_of(event.data.trim_ascii());
-        let names = ["modelVersion", "candidates", "usageMetadata", "promptFeedback", "error"];
-        let [model, candidates, usage, feedback, error] = members(data, names).unwrap_or_default();
+        let names = ["candidates", "modelVersion", "usageMetadata", "promptFeedback", "error"];
+        let mut seen = self.seen;
+        // What cannot be read adds nothing; the client will judge it.
+        let told = members_reading(data, names, |index, scanner| match index {
+            0 => seen.candidates(scanner),
+            _ => scanner.skip(),
+        });
+        let [candidates, model, usage, feedback, error] = told.unwrap_or_default();
         if let Some(error) = error.filter(|error| *error != b"null") {
             let said: Value = serde_json::from_slice(error).unwrap_or_default();
             return Phase::Error(error::read(&said));
         }
         label(&mut self.model, model);
         self.saw_start |= candidates.is_some() || feedback.is_some();
-        // Candidates that cannot be read add nothing to the estimate; the client will judge them.
-        let _ = candidates.map(|candidates| self.candidates(candidates));
-        if feedback.is_some_and(is_blocked) {
-            self.reasoned();
+        if candidates.is_some() {
+            self.seen = seen;
         }
-        let is_stated = usage.is_some_and(|usage| self.stated.update(usage));
-        if self.saw_reason() && is_stated {
-            self.ending = Ending::Stated;
+        if feedback.is_some_and(is_blocked) {
+            self.seen.ends();
+        }
+        let states = usage.is_some_and(|usage| self.stated.update(usage));
+        if self.seen.reason && states {
+            self.is_stated = true;
             return Phase::Terminal;
         }
-        if self.content_seen { Phase::Content } else { Phase::Preamble }
+        if self.seen.content { Phase::Content } else { Phase::Preamble }
     }
 
     /// What the stream used, as far as it has come.
@@ -71,14 +75,14 @@ impl Meter {
     /// and the output the larger of the last statement and the estimate of the parts
     /// ([`crate::estimate::NAME`]).
     pub fn metered(&self) -> Metered {
-        let known = Metered::of(self.stated.tokens(), &self.written, self.ending == Ending::Stated);
+        let known = Metered::of(self.stated.tokens(), &self.seen.written, self.is_stated);
         Metered { model_served: self.model.clone(), ..known }
     }
 
     /// The input that was stated, caches included, and the output so far.
     pub fn so_far(&self) -> (u64, u64) {
         let stated = self.stated.tokens();
-        (stated.context(), stated.output.max(self.written.tokens()))
+        (stated.context(), stated.output.max(self.seen.written.tokens()))
     }
 
     /// Whether any event of an answer was seen.
@@ -93,36 +97,38 @@ impl Meter {
 
     /// Whether any part of the answer was seen: from then on the call stays where it is.
     pub const fn content_seen(&self) -> bool {
-        self.content_seen
+        self.seen.content
     }
 
     /// Whether the answer said why it ends: then it is whole, though its use may be unsaid.
-    pub fn saw_reason(&self) -> bool {
-        self.ending != Ending::Open
+    pub const fn saw_reason(&self) -> bool {
+        self.seen.reason
+    }
+}
+
+impl Seen {
+    fn ends(&mut self) {
+        self.content = true;
+        self.reason = true;
     }
 
-    fn reasoned(&mut self) {
-        self.content_seen = true;
-        if self.ending == Ending::Open {
-            self.ending = Ending::Reasoned;
+    fn candidates(&mut self, scanner: &mut Scanner<'_>) -> Result<(), ScanError> {
+        if scanner.kind()? != Kind::Array {
+            return scanner.skip();
         }
-    }
-
-    fn candidates(&mut self, candidates: &[u8]) -> Result<(), ScanError> {
-        let mut scanner = Scanner::new(candidates);
         scanner.array(|scanner| {
             if scanner.kind()? != Kind::Object {
                 return scanner.skip();
             }
             scanner.object(|scanner, key| match &*key.name() {
                 b"content" => {
-                    self.content_seen |= tally(scanner, &mut self.written)?;
+                    self.content |= tally(scanner, &mut self.written)?;
                     Ok(())
                 }
                 b"finishReason" if scanner.kind()? == Kind::String => {
                     let reason = scanner.string()?;
                     if !matches!(reason.inner(), b"" | b"FINISH_REASON_UNSPECIFIED") {
-                        self.reasoned();
+                        self.ends();
                     }
                     Ok(())
                 }
