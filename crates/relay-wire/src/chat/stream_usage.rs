@@ -2,9 +2,10 @@
 //! for a client that did not ask.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
-use memchr::memmem;
+use memchr::memmem::Finder;
 
 use crate::json::members;
 use crate::splice;
@@ -63,9 +64,9 @@ fn is_usage_alone(data: &[u8]) -> bool {
 /// Whether there may be a usage, and no mere `null`, as OpenAI has it in all chunks but the last: a
 /// look at the bytes, which spares most chunks a reading.
 fn names_usage(data: &[u8]) -> bool {
-    const NAME: &[u8] = b"\"usage\"";
-    memmem::find_iter(data, NAME).any(|at| {
-        let value = data[at + NAME.len()..].trim_ascii_start().strip_prefix(b":");
+    static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+    NAME.find_iter(data).any(|at| {
+        let value = data[at + NAME.needle().len()..].trim_ascii_start().strip_prefix(b":");
         value.is_some_and(|value| value.trim_ascii_start().starts_with(b"{"))
     })
 }

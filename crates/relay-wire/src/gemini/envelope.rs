@@ -2,9 +2,10 @@
 //! answers with an object around them.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -48,8 +49,8 @@ pub fn request_of(body: &[u8]) -> Option<&[u8]> {
 /// The answer in an envelope, or the body itself if it is in none.
 pub fn answer_of(body: &[u8]) -> &[u8] {
     // Most have none: a look at the bytes spares them a reading.
-    let may_have_one = memmem::find(body, b"\"response\"").is_some();
-    may_have_one.then(|| inner(body, "response")).flatten().unwrap_or(body)
+    static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\"response\""));
+    NAME.find(body).is_some().then(|| inner(body, "response")).flatten().unwrap_or(body)
 }
 
 /// An answer in the envelope.
