@@ -103,6 +103,19 @@ fn errors_are_seen_in_every_form() {
 }
 
 #[test]
+fn what_an_event_says_before_its_error_does_not_count() {
+    let torn = [
+        r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}],"error":{"message":"m"}}"#,
+        r#"{"choices":[{"delta":{"content":"x"},"finish_reason":"stop"}],"usage":"#,
+    ];
+    for event in torn {
+        let (meter, _) = after(&[BEGIN, event]);
+        assert!(!meter.content_seen() && !meter.saw_reason(), "{event}");
+        assert_eq!(meter.metered().usage.output, 0, "{event}");
+    }
+}
+
+#[test]
 fn whole_answers_state_their_usage() {
     let body = r#"{"model":"gpt-x","service_tier":"flex","choices":[],
         "usage":{"prompt_tokens":8,"total_tokens":8}}"#;

@@ -89,6 +89,16 @@ fn errors_are_seen_in_every_form() {
 }
 
 #[test]
+fn what_an_event_says_before_its_error_does_not_count() {
+    let candidate = r#"{"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]"#;
+    for rest in [r#","error":{"code":503}}"#, r#","usageMetadata":"#] {
+        let (meter, _) = after(&[BEGIN, &format!("{candidate}{rest}")]);
+        assert!(!meter.content_seen() && !meter.saw_reason(), "{rest}");
+        assert_eq!(meter.metered().usage.output, 0, "{rest}");
+    }
+}
+
+#[test]
 fn whole_answers_state_their_usage() {
     let body = r#"{"candidates":[],"modelVersion":"gemini-x","usageMetadata":
         {"promptTokenCount":8,"totalTokenCount":8}}"#;
