@@ -90,10 +90,11 @@ impl Stated {
 
 /// Keeps a label that an answer states, unless it is no string or absurdly long.
 pub(crate) fn label(kept: &mut String, stated: Option<&[u8]>) {
-    // Most events say it again.
-    let repeats =
-        |text: &[u8]| text.len() == kept.len() + 2 && &text[1..=kept.len()] == kept.as_bytes();
-    if kept.is_empty() || !stated.is_some_and(repeats) {
+    // Most events say it again. A backslash may be an escape, and is read as one.
+    let repeats = |text: &[u8]| {
+        text.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")) == Some(kept.as_bytes())
+    };
+    if kept.contains('\\') || !stated.is_some_and(repeats) {
         relabel(kept, stated);
     }
 }
@@ -170,6 +171,22 @@ mod tests {
         ] {
             let got = tokens(&[good.clone(), bad]);
             assert_eq!(got, TokenUsage { input: 10, output: 2, ..TokenUsage::default() });
+        }
+    }
+
+    #[test]
+    fn a_label_that_is_said_again_stays_and_another_replaces_it() {
+        let mut kept = String::new();
+        for (stated, expected) in [
+            (&br#""gpt-x""#[..], "gpt-x"),
+            (br#""gpt-x""#, "gpt-x"),
+            (br#""gpt-y""#, "gpt-y"),
+            (br#""a\\b""#, "a\\b"),
+            (br#""a\b""#, "a\u{8}"),
+            (b"null", "a\u{8}"),
+        ] {
+            label(&mut kept, Some(stated));
+            assert_eq!(kept, expected);
         }
     }
 
