@@ -1,11 +1,22 @@
 //! The table `admins`: who may sign in to the admin page.
 
 use relay_core::clock::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::changes::{Op, Subject, note};
 use crate::columns::Columns;
 use crate::error::{StoreError, taken};
 use crate::pool::Store;
+
+/// What an administrator may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// Look at everything, and change nothing but their own sign-in.
+    Viewer,
+}
 
 /// An administrator. `Debug` leaves the hash of the password out.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +31,12 @@ pub struct Admin {
     pub created_at: Timestamp,
     /// When the password was last set: sessions from before are over.
     pub password_changed_at: Timestamp,
+    /// What they may do.
+    pub role: Role,
+    /// Whether they may not sign in.
+    pub disabled: bool,
+    /// Whether a code of a second factor is asked for.
+    pub has_totp: bool,
 }
 
 impl std::fmt::Debug for Admin {
@@ -41,8 +58,9 @@ impl Store {
     ) -> Result<i64, StoreError> {
         let mut edit = self.edit().await?;
         let row = sqlx::query(
-            "insert into admins (username, password_hash, created_at, password_changed_at)
-             values ($1, $2, $3, $3) returning id",
+            "insert into admins (username, password_hash, created_at, password_changed_at, role,
+                 sealed_totp, totp_step, disabled)
+             values ($1, $2, $3, $3, 'admin', x'', 0, 0) returning id",
         )
         .bind(username)
         .bind(password_hash)
@@ -59,7 +77,8 @@ impl Store {
     /// The administrator of that name.
     pub async fn find_admin(&self, username: &str) -> Result<Option<Admin>, StoreError> {
         let row = sqlx::query(
-            "select id, username, password_hash, created_at, password_changed_at
+            "select id, username, password_hash, created_at, password_changed_at, role, disabled,
+                 length(sealed_totp) > 0
              from admins where username = $1",
         )
         .bind(username)
@@ -73,6 +92,9 @@ impl Store {
                 password_hash: columns.string()?,
                 created_at: columns.at()?,
                 password_changed_at: columns.at()?,
+                role: columns.word("role")?,
+                disabled: columns.flag()?,
+                has_totp: columns.flag()?,
             })
         })
         .transpose()
@@ -84,7 +106,8 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// Sets the password of an administrator; tells whether there is one of that name.
+    /// Sets the password of an administrator, which ends all their sessions; tells whether there is
+    /// one of that name.
     pub async fn set_password(
         &self,
         username: &str,
@@ -102,7 +125,11 @@ impl Store {
         .fetch_optional(&mut *edit)
         .await?;
         let Some(row) = row else { return Ok(false) };
-        let id = Columns::of(&row).take()?;
+        let id: i64 = Columns::of(&row).take()?;
+        sqlx::query("delete from sessions where admin_id = $1")
+            .bind(id)
+            .execute(&mut *edit)
+            .await?;
         note(&mut edit, (Subject::Admin, Op::Changed), id, now).await?;
         edit.commit().await?;
         Ok(true)

@@ -6,7 +6,9 @@
 
 mod account_notes;
 pub mod accounts;
+pub mod admin_tokens;
 pub mod admins;
+pub mod audit;
 pub mod changes;
 pub mod checkup;
 mod columns;
@@ -28,6 +30,7 @@ pub mod refusals;
 pub mod report;
 pub mod rollups;
 mod rows;
+pub mod sessions;
 mod settings;
 pub mod slots;
 mod tokens;

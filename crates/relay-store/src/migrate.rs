@@ -24,8 +24,14 @@ macro_rules! migrations {
 }
 
 /// Every step, oldest first. A step that a release contained is never changed again.
-const MIGRATIONS: &[Migration] =
-    migrations!["0001_vault", "0002_accounts", "0003_keys", "0004_usage", "0005_operation",];
+const MIGRATIONS: &[Migration] = migrations![
+    "0001_vault",
+    "0002_accounts",
+    "0003_keys",
+    "0004_usage",
+    "0005_operation",
+    "0006_admin"
+];
 
 /// What a database turns out to be before anything is done to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

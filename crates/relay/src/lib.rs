@@ -4,6 +4,7 @@
 //! which authenticates and peeks; [`call`] chooses accounts, makes attempts and brings the answer
 //! down. Usage goes through the journal to the database behind the calls ([`bookkeeping`]).
 
+pub mod admin;
 pub mod allowance;
 pub mod app;
 pub mod body;

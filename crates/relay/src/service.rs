@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
+use crate::admin;
 use crate::app::App;
 use crate::ingress;
 use crate::route::{ClientRoute, Marks};
@@ -18,6 +19,7 @@ pub async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAddr) -> 
     let marks = marks(request.headers());
     match ClientRoute::read(request.method(), request.uri().path(), marks) {
         Some(route) => ingress::serve(app, route, request, peer).await,
+        None if admin::is_its(request.uri().path()) => admin::answer(app, request, peer).await,
         None => own(&app, request.method(), request.uri().path()),
     }
 }
@@ -39,9 +41,7 @@ fn own(app: &App, method: &Method, path: &str) -> Response<Body> {
         _ if under("/admin-next") => redirect(),
         _ if under("/web") && reads => page(),
         // Shut until it is built: no credential is valid, whatever is behind the address.
-        _ if under("/admin") || path == "/metrics" => {
-            json(StatusCode::UNAUTHORIZED, r#"{"error":"unauthorized"}"#)
-        }
+        "/metrics" => json(StatusCode::UNAUTHORIZED, r#"{"error":"unauthorized"}"#),
         _ => json(StatusCode::NOT_FOUND, r#"{"error":"not found"}"#),
     }
 }

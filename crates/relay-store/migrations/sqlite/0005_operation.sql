@@ -18,7 +18,13 @@ create table admins (
     username            text    not null,
     password_hash       text    not null,
     created_at          integer not null,
-    password_changed_at integer not null
+    password_changed_at integer not null,
+    role                text    not null,
+    -- What codes of the second factor are made from; empty without one.
+    sealed_totp         blob    not null,
+    -- The last time step whose code was taken: each works once.
+    totp_step           integer not null,
+    disabled            integer not null
 ) strict;
 
 create unique index admins_username on admins (username);

@@ -6,21 +6,24 @@ use relay_core::key::BindingTarget;
 use relay_store::Store;
 use relay_store::groups::Group;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::verbs::account::Selection;
 use crate::verbs::name::checked_name;
 use crate::verbs::{Thing, VerbError, account, key, moment};
 
 /// A group as it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct GroupView {
     /// Identity.
+    #[schema(value_type = String)]
     pub id: GroupId,
     /// The name.
     pub name: String,
     /// Names of the accounts that belong to it.
     pub accounts: Vec<String>,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     #[serde(serialize_with = "moment::serialize")]
     pub created_at: Timestamp,
 }
