@@ -18,6 +18,7 @@ use relay_store::pins::Pins;
 use relay_store::pool::Store;
 use tokio::sync::RwLock;
 
+use crate::admin::Desk;
 use crate::body::BodyMemory;
 use crate::bookkeeping::Bookkeeping;
 use crate::call::Orphanage;
@@ -92,6 +93,8 @@ pub struct App {
     pub bookkeeping: Bookkeeping,
     /// Whether and how the program is stopping.
     pub shutdown: Shutdown,
+    /// What the admin API remembers.
+    pub desk: Desk,
 }
 
 impl fmt::Debug for App {
