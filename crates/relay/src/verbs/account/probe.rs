@@ -4,6 +4,7 @@ mod ask;
 mod judge;
 mod model;
 mod other;
+mod telling;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
