@@ -353,7 +353,7 @@ async fn an_account_is_paused_resumed_reset_and_removed() {
     assert_eq!(act("pause").await["state"], "paused");
     assert_eq!(act("resume").await["state"], "able");
     door.until_known("a/b").await;
-    provider.answers_always(relay_testkit::Answer::status(429));
+    provider.answers_always(relay_testkit::Answer::status(401));
     let hello = relay_testkit::messages_body("claude-sonnet-4-6", "hello");
     assert_ne!(door.relay.client.post("/api/v1/messages", &[], hello).await.status, 200);
     assert_eq!(door.get("accounts/a%2Fb").await["state"], "resting");
@@ -367,13 +367,13 @@ async fn an_account_is_paused_resumed_reset_and_removed() {
 #[tokio::test]
 async fn a_proxy_is_tried_and_told_without_its_login() {
     let provider = FakeProvider::start().await;
-    let proxy = FakeProxy::http().await.with_login("lena", "pass-hidden");
+    let proxy = FakeProxy::http().await.with_login("lena", "passhidden7");
     let behind = NewAccount {
         proxy: Some(proxy.url().parse().expect("a proxy")),
         ..account("behind", &provider)
     };
     let mut door = Door::start([behind], &[]).await;
-    door.hides("pass-hidden");
+    door.hides("passhidden7");
     let url = provider.base_url();
     let test = async |body: Value| door.post("proxies/test", body).await;
     let good = test(json!({"proxy": proxy.url(), "base_url": url})).await;
@@ -383,7 +383,7 @@ async fn a_proxy_is_tried_and_told_without_its_login() {
     assert_eq!(proxy.targets().len(), 1);
     assert_eq!(test(json!({"account": "behind"})).await["ok"], true);
     assert_eq!(proxy.targets().len(), 2);
-    let wrong = proxy.url().replace("pass-hidden", "wrong");
+    let wrong = proxy.url().replace("passhidden7", "wrong");
     let refused = test(json!({"proxy": wrong, "base_url": url})).await;
     assert_eq!(refused["ok"], false);
     assert_eq!(refused["words"], "the proxy refused the login, or wants one");

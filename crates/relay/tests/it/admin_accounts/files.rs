@@ -1,6 +1,8 @@
 //! Accounts as a file.
 
 use http::Method;
+use relay_core::credential::Credential;
+use relay_core::secret::Secret;
 use relay_testkit::FakeProvider;
 use serde_json::{Value, json};
 
@@ -37,7 +39,7 @@ async fn accounts_go_to_another_relay_by_a_sealed_file() {
     let done = there.post("accounts/import", import(json!({}))).await;
     assert_eq!((&done["imported"], &done["updated"]), (&json!(2), &json!(0)));
     let stored = there.relay.app.store.find_account("a").await.expect("a query").expect("it");
-    assert_eq!(stored.secret_tail, "am-a");
+    assert_eq!(stored.credential, Credential::ApiKey(Secret::new("upstream-a")));
     let again = there.post("accounts/import", import(json!({}))).await;
     assert_eq!((&again["imported"], &again["skipped"][0]["name"]), (&json!(0), &json!("a")));
     let update = there.post("accounts/import", import(json!({"existing": "update"}))).await;

@@ -23,7 +23,7 @@ async fn four() -> (FakeProvider, Door) {
     };
     let able = account("able", &provider);
     let door = Door::start([resting, ended, paused, able], &[]).await;
-    provider.answers_key("upstream-Resting", Answer::status(429).header("retry-after", "600"));
+    provider.answers_key("upstream-Resting", Answer::status(401));
     let hello = messages_body("claude-sonnet-4-6", "hello");
     assert_eq!(door.relay.client.post("/api/v1/messages", &[], hello).await.status, 200);
     (provider, door)
@@ -63,7 +63,7 @@ async fn accounts_are_filtered_searched_sorted_and_paged() {
     }
     let resting = &door.get("accounts?state=resting").await["items"][0];
     let reason = resting["reason"].as_str().expect("words");
-    assert!(reason.starts_with("rests for sonnet until") || reason.contains("429"), "{reason}");
+    assert!(reason.starts_with("rests until ") && reason.contains("401"), "{reason}");
     for (query, field) in
         [("state=nonsense", "state"), ("sort=nonsense", "sort"), ("page=x", "page")]
     {

@@ -120,6 +120,7 @@ async fn an_account_is_signed_in_to_again_in_its_place() {
 #[tokio::test]
 async fn a_sign_in_is_refused_cancelled_and_ends_by_itself() {
     let (provider, door) = door().await;
+    provider.issues("somebody", Duration::from_hours(1));
     let new = json!({"name": "new", "kind": "claude-oauth", "base_url": provider.base_url(),
         "oauth": {"token_url": provider.token_url()}});
     let begin = async || {

@@ -19,8 +19,7 @@ async fn call(relay: &TestRelay, text: &str) -> u16 {
 async fn faults_rests_and_how_they_ended_are_shown() {
     let provider = FakeProvider::start().await;
     let mut door = Door::start([account("a", &provider), account("b", &provider)], &[]).await;
-    let limited = Answer::status(429).header("retry-after", "60");
-    provider.answers_key("upstream-a", limited);
+    provider.answers_key("upstream-a", Answer::status(401));
     assert_eq!(call(&door.relay, "first").await, 200, "b serves it");
     let during = door.get("accounts/a").await;
     assert_eq!(during["state"], "resting");
@@ -36,14 +35,14 @@ async fn faults_rests_and_how_they_ended_are_shown() {
     let shown = door.get("accounts/a").await;
     let fault = &shown["faults"][0];
     assert_eq!(shown["faults"].as_array().map(Vec::len), Some(1), "{shown}");
-    assert_eq!((&fault["status"], &fault["fault"]), (&json!(429), &json!("rate_limited")));
-    assert_eq!(fault["words"], "the provider's limit was reached");
+    assert_eq!((&fault["status"], &fault["fault"]), (&json!(401), &json!("unauthorised")));
+    assert_eq!(fault["words"], "the provider did not accept the credential");
     assert_eq!(fault["model"], "claude-sonnet-4-6");
     let names: Vec<_> = shown["events"].as_array().expect("events").iter().collect();
     let names: Vec<_> = names.iter().map(|it| it["name"].as_str().expect("a word")).collect();
     assert_eq!(names, ["account_paused", "account_recovered", "account_rested"]);
     let rest = shown["events"][2]["words"].as_str().expect("words");
-    assert!(rest.starts_with("rests until ") && rest.contains("429"), "{rest}");
+    assert!(rest.starts_with("rests until ") && rest.contains("401"), "{rest}");
     assert_eq!(shown["pinned"], 1, "the second conversation stays with it");
     assert_eq!(door.get("accounts/b").await["faults"], json!([]));
 
