@@ -107,6 +107,7 @@ struct LoginView {
 /// What the page of the provider gave.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = LoginCode)]
 struct Pasted {
     /// The code, or the whole address to which the browser was sent.
     #[schema(value_type = String, write_only)]
@@ -115,6 +116,7 @@ struct Pasted {
 
 /// A sign-in that is done.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoginDone)]
 struct LoggedInView {
     /// The account.
     account: AccountItem,
@@ -130,6 +132,7 @@ struct LoggedInView {
 
 /// A sign-in that is no more.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LoginCancelled)]
 struct CancelledView {
     /// Which.
     login: String,

@@ -21,6 +21,7 @@ const BULK_MAX: usize = 500;
 /// What is done to several accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AccountAction)]
 enum Action {
     /// They are switched off.
     Pause,
@@ -41,6 +42,7 @@ enum Action {
 /// What is to be done to which accounts.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountBulk)]
 pub(super) struct Bulk {
     /// Ids or names.
     #[serde(default)]
@@ -60,6 +62,7 @@ pub(super) struct Bulk {
 
 /// What was done.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountBulkDone)]
 pub(super) struct BulkDone {
     /// To how many accounts.
     done: usize,

@@ -136,6 +136,7 @@ pub(in crate::admin) struct AccountFields {
 /// A header that is added to each request.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountHeader)]
 pub(in crate::admin) struct HeaderFields {
     /// Its name.
     pub(super) name: String,
@@ -149,6 +150,7 @@ pub(in crate::admin) struct HeaderFields {
 /// is left out stays.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountMarks)]
 pub(in crate::admin) struct MarkFields {
     /// Of the 5-hour window.
     #[serde(rename = "5h", default, deserialize_with = "named")]
@@ -164,6 +166,7 @@ pub(in crate::admin) struct MarkFields {
 /// left out stays.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountOauth)]
 pub(in crate::admin) struct OauthFields {
     /// The page on which a person agrees.
     #[serde(default, deserialize_with = "named")]

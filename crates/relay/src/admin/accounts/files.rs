@@ -23,6 +23,7 @@ pub(super) fn import_routes() -> OpenApiRouter {
 /// Which accounts are written to a file.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountExport)]
 pub(super) struct ExportAsked {
     /// Ids or names; every one unless given.
     #[serde(default)]
@@ -35,6 +36,7 @@ pub(super) struct ExportAsked {
 
 /// Accounts as a file.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountsExported)]
 pub(super) struct ExportedView {
     /// The file.
     bundle: String,
@@ -46,6 +48,7 @@ pub(super) struct ExportedView {
 /// What becomes of accounts whose names are taken.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ExistingAccounts)]
 enum ExistingAsked {
     /// They stay as they are.
     #[default]
@@ -57,6 +60,7 @@ enum ExistingAsked {
 /// A file to be taken over.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountImport)]
 pub(super) struct ImportAsked {
     /// The file. It may hold secrets, if somebody wrote it by hand.
     #[schema(value_type = String)]

@@ -17,6 +17,7 @@ use crate::verbs::account::{AccountState, AccountView, Selection};
 /// Which accounts are meant.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[schema(as = AccountFilter)]
 pub(super) struct Filter {
     /// Words that all stand in its name, note, groups, kind or sign-in, in whatever order.
     #[serde(default)]
@@ -36,6 +37,7 @@ pub(super) struct Filter {
 /// How an account is, as lists tell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AccountStanding)]
 pub(super) enum Standing {
     /// It serves.
     Able,

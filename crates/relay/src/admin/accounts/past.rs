@@ -39,6 +39,7 @@ pub(super) struct Span {
 
 /// How far a quota window was used over time, as far as it is known.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountWindowPast)]
 pub(super) struct WindowPast {
     /// The window as it is now.
     #[serde(flatten)]
@@ -49,6 +50,7 @@ pub(super) struct WindowPast {
 
 /// How far a quota window was used at a moment.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountWindowPoint)]
 struct WindowPoint {
     /// When.
     #[serde(serialize_with = "moment::serialize")]

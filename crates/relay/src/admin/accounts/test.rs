@@ -33,6 +33,7 @@ const PROMPT_CHARS_MAX: usize = 2_000;
 /// How an account is tested.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AccountTestAsked)]
 pub(super) struct TestAsked {
     /// What is said to the model; kept nowhere.
     #[serde(default)]
@@ -50,6 +51,7 @@ pub(super) struct TestAsked {
 
 /// A test that is done: the event `done`.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountTestDone)]
 pub(super) struct TestDone {
     /// What it came to.
     #[serde(flatten)]

@@ -19,6 +19,7 @@ const BOUND_SHOWN_MAX: usize = 100;
 
 /// What the calls of today came to.
 #[derive(Debug, Clone, Copy, Default, Serialize, ToSchema)]
+#[schema(as = AccountToday)]
 pub(in crate::admin) struct TodayView {
     /// How many there were.
     pub(super) calls: u64,

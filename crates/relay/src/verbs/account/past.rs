@@ -30,6 +30,7 @@ const SHOWN_MAX: usize = 50;
 
 /// An attempt on an account that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = AccountFault)]
 pub struct FaultView {
     /// The call.
     #[schema(value_type = String)]
@@ -50,6 +51,7 @@ pub struct FaultView {
 
 /// Something that happened to an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = AccountEvent)]
 pub struct EventView {
     /// When.
     #[serde(serialize_with = "moment::serialize")]

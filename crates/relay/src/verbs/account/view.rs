@@ -66,6 +66,7 @@ impl AccountState {
 
 /// A rest of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = AccountRest)]
 pub struct RestView {
     /// What rests: `account`, a family of models, or `host`.
     pub scope: String,
@@ -86,6 +87,7 @@ pub struct RestView {
 
 /// A quota window of an account.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = AccountWindow)]
 pub struct WindowView {
     /// Which: `5h`, `7d`, or `7d` and a family of models.
     pub window: String,
@@ -103,6 +105,7 @@ pub struct WindowView {
 
 /// At how much of a window an account rests, in percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = AccountStopAt)]
 pub struct MarksView {
     /// Of the 5-hour window.
     #[serde(rename = "5h")]

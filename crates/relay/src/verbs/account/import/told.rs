@@ -7,6 +7,7 @@ use crate::text::{Language, retold};
 
 /// What an import came to.
 #[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = AccountsImported)]
 pub struct Imported {
     /// Accounts that were added.
     pub imported: usize,
@@ -26,6 +27,7 @@ pub struct Imported {
 
 /// An account that was not taken over.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountSkipped)]
 pub struct Skipped {
     /// Its name.
     pub name: String,
@@ -35,6 +37,7 @@ pub struct Skipped {
 
 /// An account that lacks something.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountIncomplete)]
 pub struct Incomplete {
     /// Its name.
     pub name: String,

@@ -10,6 +10,7 @@ use crate::verbs::moment;
 /// Whether an account served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AccountAbility)]
 pub enum AbilityView {
     /// It served.
     Able,
@@ -25,6 +26,7 @@ pub enum AbilityView {
 
 /// A stretch of time in which that did not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = AccountStretch)]
 pub struct StretchView {
     /// Its first moment.
     #[serde(serialize_with = "moment::serialize")]

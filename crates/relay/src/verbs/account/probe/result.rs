@@ -21,6 +21,7 @@ use crate::verbs::moment;
 /// What a test came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = AccountVerdict)]
 pub enum Verdict {
     /// The upstream answered and accepts the secret.
     Works,
@@ -95,6 +96,7 @@ pub struct AccountTest {
 
 /// What a test used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = AccountTestUsage)]
 pub struct TestUsage {
     /// Tokens of input, caches included.
     pub input_tokens: u64,
