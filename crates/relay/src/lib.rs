@@ -44,3 +44,4 @@ pub mod tokens;
 pub mod upkeep;
 pub mod verbs;
 pub mod watch;
+mod web;
