@@ -9,6 +9,8 @@ mod desk;
 mod groups;
 mod guard;
 mod listed;
+mod session;
+mod throttle;
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
@@ -42,6 +44,7 @@ struct Head;
 static ROUTES: LazyLock<(Router, utoipa::openapi::OpenApi)> = LazyLock::new(|| {
     let (router, document) = OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(openapi))
+        .merge(session::routes())
         .merge(groups::routes())
         .split_for_parts();
     let router = router

@@ -18,6 +18,7 @@ use relay_store::pins::Pins;
 use relay_store::pool::Store;
 use tokio::sync::RwLock;
 
+use crate::admin::Desk;
 use crate::body::BodyMemory;
 use crate::bookkeeping::Bookkeeping;
 use crate::call::Orphanage;
@@ -40,6 +41,8 @@ use crate::shutdown::Shutdown;
 pub struct App {
     /// What was set.
     pub settings: Settings,
+    /// What the admin API remembers.
+    pub admin: Desk,
     /// The present, for everything that is stored or decided.
     pub clock: Arc<dyn Clock>,
     /// The database.

@@ -25,6 +25,7 @@ use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::admin::Desk;
 use crate::app::App;
 use crate::body::BodyMemory;
 use crate::bookkeeping::{Bookkeeper, Bookkeeping, settle_after_crash};
@@ -117,6 +118,7 @@ pub async fn start(
     let bookkeeping = Bookkeeping::default();
     let bookkeeper = Bookkeeper::new(journal.clone(), store.clone(), consumed, bookkeeping.clone());
     let app = App {
+        admin: Desk::default(),
         prices: ArcSwap::from_pointee(prices::load(&store).await?),
         credentials,
         unfinished: RwLock::default(),

@@ -89,6 +89,11 @@ impl Problem {
         self
     }
 
+    /// Whether it is of that kind.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.error.code == code
+    }
+
     fn status(&self) -> StatusCode {
         match self.error.code {
             Code::NotFound => StatusCode::NOT_FOUND,
