@@ -6,7 +6,7 @@
 FROM --platform=$BUILDPLATFORM node:22-bookworm-slim AS page
 WORKDIR /build/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
-RUN --mount=type=cache,target=/root/.npm npm ci
+RUN --mount=type=cache,target=/npm npm ci --cache /npm
 COPY web ./
 RUN npm run build
 

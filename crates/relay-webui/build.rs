@@ -38,7 +38,6 @@ fn main() -> Outcome<()> {
     let wish = env::var("WEBUI").unwrap_or_default();
     let is_release = env::var("PROFILE").is_ok_and(|profile| profile == "release");
     match wish.as_str() {
-        "skip" => Ok(()),
         "require" => ensure(&web),
         "" | "auto" if is_release => {
             if let Err(error) = ensure(&web) {
@@ -46,7 +45,7 @@ fn main() -> Outcome<()> {
             }
             Ok(())
         }
-        "" | "auto" => Ok(()),
+        "" | "auto" | "skip" => Ok(()),
         other => Err(format!("WEBUI is auto, skip or require, and not {other:?}").into()),
     }
 }

@@ -9,7 +9,7 @@ use rust_embed::RustEmbed;
 
 /// What is built from `web/src`.
 #[derive(RustEmbed)]
-#[folder = "$CARGO_MANIFEST_DIR/../../web/dist"]
+#[folder = "../../web/dist"]
 #[allow_missing = true]
 struct Dist;
 

@@ -19,6 +19,7 @@ pub mod demo;
 pub mod expectation;
 pub mod failure;
 pub mod guesses;
+mod hex;
 pub mod ingress;
 pub mod keyring;
 pub mod live;

@@ -9,6 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, Response, StatusCode};
 use relay_webui::File;
 
+use crate::hex::hex;
 use crate::randomness::random;
 
 /// What stands in front of every path of the page.
@@ -49,7 +50,7 @@ pub(crate) fn answer(path: &str, headers: &HeaderMap) -> Response<Body> {
 
 /// The page, for which styles may be made while it runs, under a number used once.
 fn page(index: &File) -> Response<Body> {
-    let nonce: String = random::<16>().iter().map(|byte| format!("{byte:02x}")).collect();
+    let nonce = hex(&random::<16>());
     let text = String::from_utf8_lossy(&index.bytes).replace(NONCE_PLACE, &nonce);
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; \
@@ -86,7 +87,7 @@ fn asset(path: &str, asked: &HeaderMap) -> Response<Body> {
     let mut forms = packed.chain([(None, path.to_owned())]);
     let found = forms.find_map(|(name, path)| Some((name, relay_webui::file(&path)?)));
     let Some((encoding, file)) = found else { return missing() };
-    let tag: String = file.hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let tag = hex(&file.hash[..16]);
     let tag = HeaderValue::from_str(&format!("\"{tag}\"")).ok();
     let is_known = tag.is_some() && asked.get(IF_NONE_MATCH) == tag.as_ref();
     let mut response = Response::new(if is_known { Body::empty() } else { bytes(file).into() });

@@ -7,6 +7,7 @@ use sha2::Sha256;
 use tokio::sync::Semaphore;
 
 use super::throttle::Throttle;
+use crate::hex::hex;
 use crate::randomness::random;
 
 /// Passwords that are hashed at one time: each takes 19 MiB and a processor.
@@ -41,8 +42,7 @@ impl Default for Desk {
 impl Desk {
     /// What changes are to be sent with in that session: no other page can know it.
     pub(super) fn csrf_token(&self, session: &SessionHash) -> String {
-        let bytes = self.csrf(session).finalize().into_bytes();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.csrf(session).finalize().into_bytes())
     }
 
     /// Whether this is the token of that session, told in constant time.

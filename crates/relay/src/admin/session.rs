@@ -23,6 +23,7 @@ use super::Asked;
 use super::answer::{Change, Code, Done, Note, Problem, Read};
 use super::guard::{self, COOKIE_NAME, Pass, Who, unauthorized};
 use crate::app::App;
+use crate::hex::hex;
 use crate::live::SetLive;
 use crate::randomness::random;
 use crate::verbs::admin::password;
@@ -264,18 +265,14 @@ async fn known(app: &App, given: &SignIn, address: IpAddr) -> Result<Admin, Prob
     let hash = found.as_ref().map_or(NOBODY, |admin| &admin.password_hash).to_owned();
     let matched = matches(app, &given.password, hash).await?;
     let mut throttle = app.admin.throttle.lock();
-    match found.filter(|_| matched) {
-        Some(admin) => {
-            throttle.succeeded(name, address, app.now());
-            Ok(admin)
-        }
-        None => {
-            throttle.failed(name, address, app.now());
-            drop(throttle);
-            tracing::warn!(%address, "a sign-in to the admin page was refused");
-            Err(Problem::new(Code::Unauthorized, "the name or the password is wrong"))
-        }
+    if let Some(admin) = found.filter(|_| matched) {
+        throttle.succeeded(name, address, app.now());
+        return Ok(admin);
     }
+    throttle.failed(name, address, app.now());
+    drop(throttle);
+    tracing::warn!(%address, "a sign-in to the admin page was refused");
+    Err(Problem::new(Code::Unauthorized, "the name or the password is wrong"))
 }
 
 /// Whether who is signed in knows their password: a wrong one counts as a wrong sign-in does.
@@ -334,10 +331,6 @@ fn cookie(value: &str, lasts: Duration, is_https: bool) -> Result<HeaderValue, P
         "{COOKIE_NAME}={value}; Path=/admin; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
     );
     HeaderValue::from_str(&text).map_err(|_| unauthorized())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Whether what changes something comes from the relay's own page.
