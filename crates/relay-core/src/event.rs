@@ -65,6 +65,11 @@ pub enum Event {
         /// Which one.
         account: AccountId,
     },
+    /// An operator switched an account on again.
+    AccountResumed {
+        /// Which one.
+        account: AccountId,
+    },
     /// A key has spent four fifths of a budget, or all of it.
     KeyBudget {
         /// Which one.
@@ -106,6 +111,7 @@ impl Event {
             Self::AccountEnding { .. } => "account_ending",
             Self::AccountRecovered { .. } => "account_recovered",
             Self::AccountPaused { .. } => "account_paused",
+            Self::AccountResumed { .. } => "account_resumed",
             Self::KeyBudget { .. } => "key_budget",
             Self::KeyDisabled { .. } => "key_disabled",
         }

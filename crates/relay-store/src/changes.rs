@@ -1,6 +1,7 @@
 //! The table `changes`: one row for each edit, which a running server polls.
 
 use relay_core::clock::Timestamp;
+use relay_core::id::AccountId;
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 
@@ -81,6 +82,31 @@ impl Store {
                 id: columns.take()?,
                 op: columns.word("kind of change")?,
             })
+        })
+        .collect()
+    }
+
+    /// What was done to an account since `moment`, oldest first, as far as it is remembered; at most
+    /// [`CHANGES_READ_MAX`].
+    pub async fn account_edits_since(
+        &self,
+        account: AccountId,
+        moment: Timestamp,
+    ) -> Result<Vec<(Op, Timestamp)>, StoreError> {
+        sqlx::query(
+            "select op, at from changes
+             where subject = $1 and subject_id = $2 and at >= $3 order by seq limit $4",
+        )
+        .bind(word(Subject::Account))
+        .bind(account.0)
+        .bind(moment.as_millis())
+        .bind(CHANGES_READ_MAX)
+        .fetch_all(&self.reader)
+        .await?
+        .iter()
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.word("kind of change")?, columns.at()?))
         })
         .collect()
     }

@@ -30,7 +30,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0003_keys",
     "0004_usage",
     "0005_operation",
-    "0006_admin"
+    "0006_admin",
+    "0007_faults"
 ];
 
 /// What a database turns out to be before anything is done to it.

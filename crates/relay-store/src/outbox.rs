@@ -2,7 +2,9 @@
 
 use relay_core::clock::Timestamp;
 use relay_core::event::Event;
+use relay_core::id::AccountId;
 use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 
 use crate::columns::{Columns, json};
 use crate::error::StoreError;
@@ -38,17 +40,41 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&self.reader)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let mut columns = Columns::of(row);
-                Ok(PendingEvent {
-                    id: columns.take()?,
-                    event: serde_json::from_str(columns.text()?)
-                        .map_err(|_| StoreError::Stored("event"))?,
-                    at: columns.at()?,
-                })
-            })
-            .collect()
+        rows.iter().map(read).collect()
+    }
+
+    /// Up to `limit` events of an account, newest first, delivered or not; with those of its host,
+    /// which all accounts that are reached there share.
+    pub async fn account_events(
+        &self,
+        account: AccountId,
+        host: &str,
+        limit: u32,
+    ) -> Result<Vec<PendingEvent>, StoreError> {
+        let rows = sqlx::query(
+            "select id, event, at from outbox
+             where json_extract(event, '$.account') = $1
+                 or (name = 'host_rested' and json_extract(event, '$.host') = $2)
+             order by id desc limit $3",
+        )
+        .bind(account.to_string())
+        .bind(host)
+        .bind(i64::from(limit))
+        .fetch_all(&self.reader)
+        .await?;
+        rows.iter().map(read).collect()
+    }
+
+    /// From when on events are known; `None` if none was dropped yet.
+    pub async fn events_known_from(&self) -> Result<Option<Timestamp>, StoreError> {
+        let row = sqlx::query("select id, at from outbox order by id limit 1")
+            .fetch_optional(&self.reader)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut columns = Columns::of(&row);
+        let first: i64 = columns.take()?;
+        let at = columns.at()?;
+        Ok((first > 1).then_some(at))
     }
 
     /// Notes that an event was delivered.
@@ -80,4 +106,13 @@ pub(crate) async fn put(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+fn read(row: &SqliteRow) -> Result<PendingEvent, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(PendingEvent {
+        id: columns.take()?,
+        event: serde_json::from_str(columns.text()?).map_err(|_| StoreError::Stored("event"))?,
+        at: columns.at()?,
+    })
 }

@@ -80,6 +80,15 @@ impl Pins {
         shard.mark(session);
     }
 
+    /// How many conversations are pinned to an account now.
+    pub fn pinned_to(&self, account: AccountId, now: Timestamp) -> usize {
+        let is_its = |held: &Held| held.account == account && held.expires_at > now;
+        let count = |shard: &Mutex<Shard>| {
+            shard.lock().pins.iter().filter(|(_, held)| is_its(held)).count()
+        };
+        self.shards.iter().map(count).sum()
+    }
+
     /// Removes every pin to an account, for one that serves no more; how many there were.
     pub fn forget_account(&self, account: AccountId) -> usize {
         self.shards.iter().map(|shard| shard.lock().forget(account)).sum()

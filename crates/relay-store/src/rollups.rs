@@ -186,6 +186,43 @@ impl Store {
         })
         .collect()
     }
+
+    /// What the calls of each account came to since the quarter of an hour that `start` lies in.
+    /// Accounts without calls are not in it, removed ones are.
+    pub async fn account_use_since(
+        &self,
+        start: Timestamp,
+    ) -> Result<HashMap<AccountId, AccountUse>, StoreError> {
+        sqlx::query(
+            "select account_id, cast(sum(calls) as bigint),
+                 cast(sum(input + output + cache_read + cache_write_5m + cache_write_1h) as bigint),
+                 cast(sum(cost_nanos) as bigint)
+             from rollups where quarter >= $1 group by account_id",
+        )
+        .bind(start.quarter_hour().as_millis())
+        .fetch_all(&self.reader)
+        .await?
+        .iter()
+        .map(|row| {
+            let mut columns = Columns::of(row);
+            let account = AccountId(columns.take()?);
+            let (calls, tokens) = (columns.number()?, columns.number()?);
+            let cost = Money::from_nanos(columns.take()?);
+            Ok((account, AccountUse { calls, tokens, cost }))
+        })
+        .collect()
+    }
+}
+
+/// What the calls of an account came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AccountUse {
+    /// How many there were.
+    pub calls: u64,
+    /// Tokens of every kind.
+    pub tokens: u64,
+    /// What they cost.
+    pub cost: Money,
 }
 
 /// Moves the cost of the sum that `record` went into by `difference`.

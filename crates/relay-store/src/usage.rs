@@ -3,7 +3,8 @@
 mod kind;
 mod row;
 
-use relay_core::id::CallId;
+use relay_core::clock::Timestamp;
+use relay_core::id::{AccountId, CallId};
 use relay_core::money::Money;
 use relay_core::price::PricedBy;
 use relay_core::usage::CallRecord;
@@ -18,6 +19,9 @@ use crate::rollups::{self, RollUps};
 use crate::rows::runs;
 
 pub(crate) use self::kind::KnownKinds;
+
+/// Calls with unusual attempts that are looked at for those of one account.
+pub const RETRIED_READ_MAX: u32 = 5_000;
 
 /// What came of a batch of records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +88,18 @@ impl Store {
     ) -> Result<Vec<CallRecord>, StoreError> {
         let mut reading = self.reader.acquire().await?;
         row::provisional(&mut reading, after, limit).await
+    }
+
+    /// The newest calls since `moment` with an attempt that failed on `account`, newest first: up to
+    /// `limit`, and none before the last [`RETRIED_READ_MAX`] calls of that sort.
+    pub async fn calls_that_failed_on(
+        &self,
+        account: AccountId,
+        moment: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<CallRecord>, StoreError> {
+        let mut reading = self.reader.acquire().await?;
+        row::failed_on(&mut reading, account, moment, limit).await
     }
 
     /// Corrects what a call cost, in its row and in the sums that it went into; tells whether there

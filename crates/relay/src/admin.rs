@@ -4,11 +4,16 @@
 //! answer with what the verb gave. Who may ask stands in [`guard`] alone, in front of all of them;
 //! a handler that changes something says what in its answer, and the guard writes it down.
 
+mod accounts;
 mod answer;
 mod desk;
+mod given;
 mod groups;
 mod guard;
+mod kinds;
 mod listed;
+mod logins;
+mod proxies;
 mod session;
 mod throttle;
 
@@ -45,7 +50,11 @@ static ROUTES: LazyLock<(Router, utoipa::openapi::OpenApi)> = LazyLock::new(|| {
     let (router, document) = OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(openapi))
         .merge(session::routes())
+        .merge(accounts::routes())
         .merge(groups::routes())
+        .merge(kinds::routes())
+        .merge(logins::routes())
+        .merge(proxies::routes())
         .split_for_parts();
     let router = router
         .fallback(|| async { Problem::no_such_address() })

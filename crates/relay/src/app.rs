@@ -41,8 +41,6 @@ use crate::shutdown::Shutdown;
 pub struct App {
     /// What was set.
     pub settings: Settings,
-    /// What the admin API remembers.
-    pub admin: Desk,
     /// The present, for everything that is stored or decided.
     pub clock: Arc<dyn Clock>,
     /// The database.
@@ -95,6 +93,8 @@ pub struct App {
     pub bookkeeping: Bookkeeping,
     /// Whether and how the program is stopping.
     pub shutdown: Shutdown,
+    /// What the admin API remembers.
+    pub desk: Desk,
 }
 
 impl fmt::Debug for App {

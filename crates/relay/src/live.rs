@@ -123,6 +123,7 @@ async fn test(app: &Arc<App>, id: AccountId, how: &TestAsk) -> Value {
         identity: member.identity.as_ref(),
         client: &member.client,
         now: app.now(),
+        pieces: None,
     };
     let prices = app.prices.load_full();
     value(&account::probe(way, how, &prices, account::Signer::Relay(app, &member)).await)

@@ -90,6 +90,7 @@ impl Metrics {
             | Event::TokenNotRefreshed { .. }
             | Event::AccountEnding { .. }
             | Event::AccountPaused { .. }
+            | Event::AccountResumed { .. }
             | Event::KeyBudget { .. }
             | Event::KeyDisabled { .. } => {}
         }

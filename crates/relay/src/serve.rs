@@ -118,7 +118,6 @@ pub async fn start(
     let bookkeeping = Bookkeeping::default();
     let bookkeeper = Bookkeeper::new(journal.clone(), store.clone(), consumed, bookkeeping.clone());
     let app = App {
-        admin: Desk::default(),
         prices: ArcSwap::from_pointee(prices::load(&store).await?),
         credentials,
         unfinished: RwLock::default(),
@@ -131,6 +130,7 @@ pub async fn start(
         sockets: Sockets::default(),
         counting: Counting::default(),
         orphanage: Orphanage::default(),
+        desk: Desk::default(),
         open_calls: OpenCalls::default(),
         stranger_warning: Once::new(),
         guesses: Guesses::default(),

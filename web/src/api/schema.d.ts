@@ -4,6 +4,199 @@
  */
 
 export interface paths {
+    "/admin/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Accounts, by name unless another order is asked for; with how many are in which state. */
+        get: operations["accounts_list"];
+        put?: never;
+        /** Adds an account that has its secret. One that is signed in to is begun at POST /admin/logins. */
+        post: operations["accounts_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Does one thing to several accounts: to all of them, or to none if one cannot be found. */
+        post: operations["accounts_bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Writes accounts to a file. */
+        post: operations["accounts_export"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes the accounts of a file over. */
+        post: operations["accounts_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All of an account, with what befell it lately. */
+        get: operations["accounts_show"];
+        put?: never;
+        post?: never;
+        /** Removes an account and its secrets; its history stays. Refused while keys are bound to it. */
+        delete: operations["accounts_remove"];
+        options?: never;
+        head?: never;
+        /** Changes fields of an account. */
+        patch: operations["accounts_edit"];
+        trace?: never;
+    };
+    "/admin/accounts/{account}/ability": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When an account was able over time, as far as events tell; oldest first. */
+        get: operations["accounts_ability"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches an account off until an operator resumes it. Calls under way go on. */
+        post: operations["accounts_pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Clears every rest of an account. */
+        post: operations["accounts_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches a paused account on again. */
+        post: operations["accounts_resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Tests an account by its own way out. Server-sent events: `text` for each piece of the answer,
+         *     then `done`. Who leaves ends it.
+         */
+        post: operations["accounts_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/accounts/{account}/windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far the quota windows of an account are used. */
+        get: operations["accounts_windows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/groups": {
         parameters: {
             query?: never;
@@ -32,7 +225,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Removes a group; its accounts stay. */
+        /** Removes a group; its accounts stay. Refused while keys are bound to it. */
         delete: operations["groups_remove"];
         options?: never;
         head?: never;
@@ -57,6 +250,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every kind of account. */
+        get: operations["accounts_kinds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/logins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begins a sign-in. */
+        post: operations["accounts_login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/logins/{login}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a sign-in by the code that a person pasted. What is no code leaves it open. */
+        post: operations["accounts_finish_login"];
+        /** Cancels a sign-in. */
+        delete: operations["accounts_cancel_login"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/openapi.json": {
         parameters: {
             query?: never;
@@ -74,19 +319,497 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/proxies/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Reaches a host through a proxy, without any secret; takes at most ten seconds. */
+        post: operations["accounts_test_proxy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is signed in. */
+        get: operations["session_show"];
+        put?: never;
+        /** Signs in: the answer sets the cookie. */
+        post: operations["session_sign_in"];
+        /** Signs out. */
+        delete: operations["session_sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Changes one's own password. All sessions end but the one that asks. */
+        put: operations["session_change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/session/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own sessions. */
+        get: operations["session_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/session/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends one of one's own sessions. */
+        delete: operations["session_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * @description Whether an account served.
+         * @enum {string}
+         */
+        AbilityView: "able" | "resting" | "failing" | "paused" | "unknown";
+        /** @description All of an account. */
+        AccountDetail: components["schemas"]["AccountItem"] & {
+            /** @description Names of keys that are bound to it or to one of its groups: the first hundred. */
+            bound_keys: string[];
+            /** @description How many there are. */
+            bound_keys_total: number;
+            /** @description Its rests and what else happened to it, newest first. */
+            events: components["schemas"]["EventView"][];
+            /** @description The latest attempts on it that failed, newest first. */
+            faults: components["schemas"]["FaultView"][];
+            /** @description Conversations that stay with it. */
+            pinned: number;
+        };
+        /**
+         * @description Fields of an account. Of one that is added, those that are left out are as usual, and name and
+         *     kind are needed; of one that is changed, they stay. Null makes a field as usual again.
+         */
+        AccountFields: {
+            /** @description Scheme, host and optional path prefix. */
+            base_url?: string | null;
+            /** @description The secret of an application of the account's own, for gemini-oauth; when it is added. */
+            client_secret?: string | null;
+            /** @description Which clients it serves: `claude_code` or `any`. */
+            clients?: string | null;
+            /**
+             * Format: double
+             * @description What its calls may cost in a day, in dollars; 0 is no limit.
+             */
+            daily_cost_usd?: number | null;
+            /** @description The operator's switch. */
+            enabled?: boolean | null;
+            /** @description When the subscription ends: a day (2026-12-31, to its end) or a moment (RFC 3339). */
+            ends_at?: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds to the first byte of a streamed answer; 0 is the relay's own.
+             */
+            first_byte_timeout_ms?: number | null;
+            /** @description The groups that it belongs to, all of them; made if they do not exist. */
+            groups?: string[] | null;
+            /** @description Headers that are added to each request, all of them. One without a value keeps its own. */
+            headers?: components["schemas"]["HeaderFields"][] | null;
+            /**
+             * Format: int64
+             * @description Milliseconds between two bytes of a streamed answer; 0 is the relay's own.
+             */
+            idle_timeout_ms?: number | null;
+            /** @description The header in which a key is sent: `auto`, `x_api_key` or `bearer`. */
+            key_header?: string | null;
+            /** @description How it is reached; it never changes. See GET /admin/kinds. */
+            kind?: string | null;
+            /** @description Models that are sent upstream under another name. */
+            map?: components["schemas"]["ModelMapping"][] | null;
+            /**
+             * Format: int32
+             * @description Calls at one time; 0 is no limit.
+             */
+            max_concurrency?: number | null;
+            /** @description Models it serves, with * for anything; none is all. */
+            models?: string[] | null;
+            /** @description The name; unique. */
+            name?: string | null;
+            /** @description A note for people. */
+            note?: string | null;
+            oauth?: components["schemas"]["OauthFields"] | null;
+            /** @description What is changed in the bodies of its calls, in order. */
+            payload?: components["schemas"]["PayloadRule"][] | null;
+            /**
+             * Format: int32
+             * @description Lower goes first; 50 is the usual.
+             */
+            priority?: number | null;
+            /** @description The Google Cloud project of a gemini-oauth account; empty is the one that Google names. */
+            project?: string | null;
+            /** @description The proxy that all its traffic goes through, login included; null or empty is none. */
+            proxy?: string | null;
+            /** @description What it signs in by: an API key, tokens as JSON, or a setup token. */
+            secret?: string | null;
+            /** @description Whom it serves: `shared` or `reserved`. */
+            sharing?: string | null;
+            /** @description What an openai-api account is spoken to in: `both`, `chat` or `responses`. */
+            speaks?: string | null;
+            stop_at?: components["schemas"]["MarkFields"] | null;
+            /**
+             * Format: int64
+             * @description Milliseconds to the end of an answer that is not streamed; 0 is the relay's own.
+             */
+            unary_timeout_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Share of calls among accounts of one priority; 1 is the usual.
+             */
+            weight?: number | null;
+        };
+        /** @description An account, with what it did today. */
+        AccountItem: components["schemas"]["AccountView"] & {
+            /** @description Its calls of today. */
+            today: components["schemas"]["TodayView"];
+        };
+        /**
+         * @description Whether an account serves calls. Of several that hold, the first here is shown.
+         * @enum {string}
+         */
+        AccountState: "paused" | "ended" | "signed_out" | "resting" | "able";
+        /** @description The result of a test. */
+        AccountTest: {
+            /** @description What it answered. */
+            answer?: string | null;
+            /**
+             * Format: int64
+             * @description By how many milliseconds the clock here is ahead of the provider's, as its answer dates.
+             */
+            clock_ahead_millis?: number | null;
+            /** @description The way out: `direct`, or the proxy without its login. */
+            exit: string;
+            /** @description The address at which the host is reached, or the proxy, if its name can be looked up. */
+            exit_address?: string | null;
+            /** @description What was in the way, in words. */
+            fault?: string | null;
+            /** @description Which account. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Milliseconds to the head of the answer, or until the attempt was given up.
+             */
+            millis: number;
+            /** @description The model that was asked. */
+            model?: string | null;
+            /** @description Its name. */
+            name: string;
+            plan?: components["schemas"]["Identity"] | null;
+            /** @description When a limit ends, in RFC 3339. */
+            resets_at?: string | null;
+            /** @description What the upstream said of a refusal. */
+            said?: string | null;
+            /**
+             * Format: int32
+             * @description The upstream's status, if it answered.
+             */
+            status?: number | null;
+            usage?: components["schemas"]["TestUsage"] | null;
+            /** @description What the test came to. */
+            verdict: components["schemas"]["Verdict"];
+        };
+        /** @description An account as it is shown. */
+        AccountView: {
+            /** @description Where it is. */
+            base_url: string;
+            /** @description Whether the token can be refreshed; null for accounts without one. */
+            can_refresh?: boolean | null;
+            /** @description Which clients it serves. */
+            clients: string;
+            /**
+             * Format: date-time
+             * @description When it was added.
+             */
+            created_at: string;
+            /**
+             * Format: double
+             * @description What its calls may cost in a day.
+             */
+            daily_cost_usd?: number | null;
+            /** @description The operator's switch. */
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description When the subscription ends.
+             */
+            ends_at?: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds to the first byte of a streamed answer, if not the relay's.
+             */
+            first_byte_timeout_ms?: number | null;
+            /** @description Names of the groups that it belongs to. */
+            groups: string[];
+            /** @description Whether it is reached through a proxy of its own. */
+            has_proxy: boolean;
+            /** @description Names of the headers added to each request; their values may be secret. */
+            headers: string[];
+            /** @description Identity. */
+            id: string;
+            identity?: components["schemas"]["Identity"] | null;
+            /**
+             * Format: int64
+             * @description Milliseconds between two bytes of a streamed answer, if not the relay's.
+             */
+            idle_timeout_ms?: number | null;
+            /**
+             * Format: int32
+             * @description Calls under way.
+             */
+            in_flight: number;
+            /** @description How the key is sent. */
+            key_header: string;
+            /** @description How it is reached. */
+            kind: string;
+            /** @description Names that are sent upstream under another name. */
+            map: components["schemas"]["ModelMapping"][];
+            /**
+             * Format: int32
+             * @description Calls at one time.
+             */
+            max_concurrency?: number | null;
+            /** @description Models it serves; empty is all. */
+            models: string[];
+            /** @description The name. */
+            name: string;
+            /** @description A note for people. */
+            note: string;
+            /** @description Where it is signed in to, where that is not the provider's own place. */
+            oauth: components["schemas"]["OauthSettings"];
+            /** @description What is changed in the bodies of its calls, in order. */
+            payload: components["schemas"]["PayloadRule"][];
+            /**
+             * Format: int32
+             * @description Lower goes first.
+             */
+            priority: number;
+            /** @description The Google Cloud project that its calls are for: the operator's, else that of its sign-in. */
+            project?: string | null;
+            /** @description That proxy, without its login. */
+            proxy?: string | null;
+            /** @description Why it does not serve, or soon will not, for people; empty if there is nothing to say. */
+            reason: string;
+            /** @description Why it rests. */
+            rest_cause?: string | null;
+            /** @description Every rest of it, of its host and of single families of models. */
+            rests: components["schemas"]["RestView"][];
+            /**
+             * Format: date-time
+             * @description When its rest ends and it serves again by itself.
+             */
+            resumes_at?: string | null;
+            /** @description The last four characters of the secret. */
+            secret_tail: string;
+            /** @description Who may be served. */
+            sharing: string;
+            /**
+             * Format: date-time
+             * @description Since when it has to be signed in to again.
+             */
+            signed_out_at?: string | null;
+            /** @description Which protocol it is spoken to in, where its host has two. */
+            speaks: string;
+            /**
+             * Format: double
+             * @description What they have cost today; null without a running server.
+             */
+            spent_today_usd?: number | null;
+            /** @description Whether it serves calls. */
+            state: components["schemas"]["AccountState"];
+            /** @description At how much of a quota window it rests. */
+            stop_at: components["schemas"]["MarksView"];
+            /**
+             * Format: date-time
+             * @description When the access token ends; one that can be refreshed is replaced before.
+             */
+            token_expires_at?: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds to the end of a unary answer, if not the relay's.
+             */
+            unary_timeout_ms?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was last edited.
+             */
+            updated_at: string;
+            /**
+             * Format: int32
+             * @description Share of calls among accounts of one priority.
+             */
+            weight: number;
+            /** @description The quota windows that the provider told of. */
+            windows: components["schemas"]["WindowView"][];
+        };
+        /**
+         * @description What is done to several accounts.
+         * @enum {string}
+         */
+        Action: "pause" | "resume" | "reset" | "remove" | "join" | "leave" | "set";
+        /** @description What is to be done to which accounts. */
+        Bulk: {
+            /** @description What is done. */
+            action: components["schemas"]["Action"];
+            all_matching?: components["schemas"]["Filter"] | null;
+            /** @description The group that they join or leave, by id or name. */
+            group?: string | null;
+            /** @description Ids or names. */
+            ids?: string[] | null;
+            set?: components["schemas"]["AccountFields"] | null;
+        };
+        /** @description What was done. */
+        BulkDone: {
+            /** @description To how many accounts. */
+            done: number;
+            /** @description To which. */
+            ids: string[];
+        };
+        /** @description A sign-in that is no more. */
+        CancelledView: {
+            /** @description Which. */
+            login: string;
+        };
+        /**
          * @description What kind of problem it is, for programs.
          * @enum {string}
          */
         Code: "not_found" | "invalid" | "taken" | "unauthorized" | "needs_second_factor" | "forbidden" | "throttled" | "unavailable" | "internal";
-        /** @description A group as it is shown. */
-        GroupView: {
-            /** @description Names of the accounts that belong to it. */
-            accounts: string[];
+        /** @description Something that happened to an account. */
+        EventView: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description What, in one word. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Until when, of a rest.
+             */
+            until?: string | null;
+            /** @description The same for people. */
+            words: string;
+        };
+        /**
+         * @description What becomes of accounts whose names are taken.
+         * @enum {string}
+         */
+        ExistingAsked: "skip" | "update";
+        /** @description Which accounts are written to a file. */
+        ExportAsked: {
+            /** @description Ids or names; every one unless given. */
+            ids?: string[] | null;
+            /** @description Under which secrets are sealed, at least twelve characters; without it they are left out. */
+            passphrase?: string | null;
+        };
+        /** @description Accounts as a file. */
+        ExportedView: {
+            /** @description The file. */
+            bundle: string;
+            /**
+             * @description Names of the accounts whose refresh tokens are in it: used in two places, they end the
+             *     sign-in.
+             */
+            sign_ins: string[];
+        };
+        /** @description An attempt on an account that failed. */
+        FaultView: {
+            /**
+             * Format: date-time
+             * @description When the attempt went out.
+             */
+            at: string;
+            /** @description The call. */
+            call: string;
+            /** @description Why it failed, in one word. */
+            fault: string;
+            /** @description The model that was asked for. */
+            model: string;
+            /**
+             * Format: int32
+             * @description The upstream's status, if it came to one.
+             */
+            status?: number | null;
+            /** @description The same for people. */
+            words: string;
+        };
+        /** @description Which accounts are meant. */
+        Filter: {
+            /** @description A group that it belongs to, by id or name. */
+            group?: string | null;
+            /** @description Its kind. */
+            kind?: string | null;
+            /** @description Words that all stand in its name, note, groups, kind or sign-in, in whatever order. */
+            q?: string | null;
+            state?: components["schemas"]["Standing"] | null;
+        };
+        /** @description An account of a group. */
+        GroupAccount: {
+            /** @description Identity. */
+            id: string;
+            /** @description How it is reached. */
+            kind: string;
+            /** @description The name. */
+            name: string;
+            /** @description Whether it serves calls. */
+            state: components["schemas"]["AccountState"];
+        };
+        /** @description A group with its accounts. */
+        GroupItem: {
+            /** @description The accounts that belong to it. */
+            accounts: components["schemas"]["GroupAccount"][];
             /**
              * Format: date-time
              * @description When it was made.
@@ -94,17 +817,401 @@ export interface components {
             created_at: string;
             /** @description Identity. */
             id: string;
+            /** @description How many keys are bound to it. */
+            keys: number;
             /** @description The name. */
             name: string;
+        };
+        /** @description A header that is added to each request. */
+        HeaderFields: {
+            /** @description Its name. */
+            name: string;
+            /** @description Its value; without one, that which the account has. */
+            value?: string | null;
+        };
+        /** @description Whose sign-in it is, as the provider tells. What is not told is empty. */
+        Identity: {
+            /** @description The provider's own id of the account. */
+            account: string;
+            /** @description The e-mail address of the sign-in. */
+            email: string;
+            /** @description The organisation. */
+            organisation: string;
+            /** @description The plan, in the provider's own word. */
+            plan: string;
+            /** @description The Google Cloud project of the sign-in. */
+            project: string;
+            /** @description The tier of its limits. */
+            tier: string;
+        };
+        /** @description A file to be taken over. */
+        ImportAsked: {
+            /** @description The file. It may hold secrets, if somebody wrote it by hand. */
+            bundle: string;
+            /** @description Only tells what would be done. */
+            dry_run?: boolean;
+            /** @description What becomes of accounts whose names are taken. */
+            existing?: components["schemas"]["ExistingAsked"];
+            /** @description Under which its secrets are sealed. */
+            passphrase?: string | null;
+        };
+        /** @description What an import came to. */
+        Imported: {
+            /** @description Accounts that were added. */
+            imported: number;
+            /**
+             * @description Accounts that were taken over without something that the file did not have. Those that
+             *     were added are switched off until they get it.
+             */
+            incomplete: components["schemas"]["Incomplete"][];
+            /**
+             * @description Names of the accounts that keep the sign-in they have, as the file's is not newer: its
+             *     tokens may be used up.
+             */
+            kept_sign_ins: string[];
+            /** @description Names of the accounts whose sign-in came along: used in two places, it ends. */
+            sign_ins: string[];
+            /** @description Accounts that were not taken over, and why. */
+            skipped: components["schemas"]["Skipped"][];
+            /** @description Accounts that were changed. */
+            updated: number;
+        };
+        /** @description An account that lacks something. */
+        Incomplete: {
+            /** @description What it lacks. */
+            missing: string[];
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description A kind of account. */
+        KindView: {
+            /** @description Where it is unless the account says otherwise. */
+            default_base_url: string;
+            /** @description What a person does to sign in, or where they get the key. */
+            flow_help: string;
+            /** @description The word for it. */
+            kind: string;
+            /** @description Its name, for people. */
+            name: string;
+            /** @description Whether it is signed in to, rather than given a key. */
+            oauth: boolean;
+            /** @description Whether it can be signed in to now: Google wants to know as which application. */
+            ready: boolean;
+            /** @description Whose accounts these are: `claude`, `openai` or `gemini`. */
+            service: string;
+            /** @description Whether a setup token, which serves for a year, can be asked for. */
+            setup_token: boolean;
+        };
+        /** @description A page of a list. */
+        Listed_AccountItem: {
+            /** @description How many there are by the values of the list's own filter, whatever that is set to. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description What stands on the page. */
+            items: (components["schemas"]["AccountView"] & {
+                /** @description Its calls of today. */
+                today: components["schemas"]["TodayView"];
+            })[];
+            /** @description How many there are on all pages. */
+            total: number;
+        };
+        /** @description A sign-in that is done. */
+        LoggedInView: {
+            /** @description The account. */
+            account: components["schemas"]["AccountItem"];
+            /** @description Whether its token can be refreshed; a setup token cannot. */
+            can_refresh: boolean;
+            /**
+             * Format: date-time
+             * @description When the token ends, if the provider said so.
+             */
+            token_expires_at?: string | null;
+            /** @description Why the provider did not tell whose account it is; that is no fault of the sign-in. */
+            unidentified?: string | null;
+        };
+        /** @description A sign-in that has begun. */
+        LoginView: {
+            /**
+             * Format: date-time
+             * @description Until when it is open.
+             */
+            expires_at: string;
+            /** @description What it is ended or cancelled by. */
+            login: string;
+            /** @description Whose page it is: `claude`, `openai` or `gemini`. */
+            service: string;
+            /** @description Whether it gives a setup token. */
+            setup_token: boolean;
+            /** @description The page on which a person agrees. */
+            url: string;
+        };
+        /**
+         * @description At how much of its quota windows an account rests, in percent. 0 and null lift a mark, one that
+         *     is left out stays.
+         */
+        MarkFields: {
+            /**
+             * Format: int32
+             * @description Of the 5-hour window.
+             */
+            "5h"?: number | null;
+            /**
+             * Format: int32
+             * @description Of the 7-day windows.
+             */
+            "7d"?: number | null;
+        };
+        /** @description At how much of a window an account rests, in percent. */
+        MarksView: {
+            /**
+             * Format: int32
+             * @description Of the 5-hour window.
+             */
+            "5h"?: number | null;
+            /**
+             * Format: int32
+             * @description Of the 7-day windows.
+             */
+            "7d"?: number | null;
+        };
+        /** @description A model that is sent upstream under another name. */
+        ModelMapping: {
+            /** @description The name or pattern that clients ask for. */
+            from: string;
+            /** @description The name that the upstream knows. */
+            to: string;
         };
         /** @description A group to be made. */
         NewGroup: {
             /** @description Its name; unique. */
             name: string;
         };
+        /** @description What is signed in to: an account that there is, or a new one. */
+        NewLogin: {
+            /** @description An account that there is: its id or name. */
+            account?: string | null;
+            /** @description The secret of an application of the account's own, for gemini-oauth. */
+            client_secret?: string | null;
+            new?: components["schemas"]["AccountFields"] | null;
+            /** @description Asks for a token that serves for a year and cannot be refreshed; for claude-oauth. */
+            setup_token?: boolean;
+        };
+        /**
+         * @description Where an account is signed in to. Null and an empty text are the provider's own place, what is
+         *     left out stays.
+         */
+        OauthFields: {
+            /** @description The page on which a person agrees. */
+            authorize_url?: string | null;
+            /** @description Who asks. */
+            client_id?: string | null;
+            /** @description Where the page sends its code. */
+            redirect_url?: string | null;
+            /** @description What is asked for, separated by spaces. */
+            scope?: string | null;
+            /** @description Where codes and refresh tokens are exchanged. */
+            token_url?: string | null;
+        };
+        /** @description Where an account is signed in to, where that is not the provider's own place. */
+        OauthSettings: {
+            /** @description The page on which a person agrees. */
+            authorize_url?: string | null;
+            /** @description Who asks. */
+            client_id?: string | null;
+            /** @description Where the page sends its code. */
+            redirect_url?: string | null;
+            /** @description What is asked for, separated by spaces. */
+            scope?: string | null;
+            /** @description Where codes and refresh tokens are exchanged. */
+            token_url?: string | null;
+        };
+        /** @description A session as it is shown. */
+        OwnSession: {
+            address: string;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Whether it is the one that asks. */
+            current: boolean;
+            /** @description By what it is ended. */
+            id: string;
+            /** Format: date-time */
+            seen_at: string;
+            user_agent: string;
+        };
+        /** @description A password in place of another. */
+        PasswordChange: {
+            /** @description The present one. */
+            current: string;
+            /** @description The new one: at least 8 characters. */
+            new: string;
+        };
+        /** @description What the page of the provider gave. */
+        Pasted: {
+            /** @description The code, or the whole address to which the browser was sent. */
+            code: string;
+        };
+        /** @description What is done to one field of a body. Names of its path have dots between them. */
+        PayloadRule: {
+            /** @description It gets a value, whether or not it was there. */
+            set: {
+                /** @description The value, as JSON. */
+                json: string;
+                /** @description Which field. */
+                path: string;
+            };
+        } | {
+            /** @description It is taken away. */
+            drop: {
+                /** @description Which field. */
+                path: string;
+            };
+        };
         /** @description Why something was not done. Nothing has changed then. */
         Problem: {
             error: components["schemas"]["Told"];
+        };
+        /** @description A rest of an account. */
+        RestView: {
+            /** @description What for. */
+            cause: string;
+            /** @description The family of models that it is for; null is all. */
+            family?: string | null;
+            /** @description What rests: `account`, a family of models, or `host`. */
+            scope: string;
+            /** @description Whether the end is known, not guessed. */
+            stated: boolean;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            until: string;
+            /** @description All of it for people. */
+            words: string;
+        };
+        /** @description Who is signed in, and what the relay is called. */
+        SessionView: {
+            /** @description What changes are to be sent with, as `x-csrf-token`. */
+            csrf_token: string;
+            /** Format: date-time */
+            ends_at: string;
+            /** @description Its picture, as a data URL. */
+            logo: string;
+            /** @description Whether the password is still the one that was made at the first start. */
+            must_change_password: boolean;
+            /** @description What the operator wants everybody to read. */
+            notice: string;
+            /** Format: date-time */
+            now: string;
+            role: string;
+            /** @description What the operator calls the relay. */
+            title: string;
+            /** @description Whether a second factor is asked for. */
+            totp: boolean;
+            username: string;
+            version: string;
+            /** @description The zone in which days begin. */
+            zone?: string | null;
+        };
+        /** @description A name and a password. */
+        SignIn: {
+            /** @description The code of the second factor, where one is asked for. */
+            code?: string | null;
+            password: string;
+            username: string;
+        };
+        /** @description An account that was not taken over. */
+        Skipped: {
+            /** @description Its name. */
+            name: string;
+            /** @description Why. */
+            why: string;
+        };
+        /**
+         * @description How an account is, as lists tell it.
+         * @enum {string}
+         */
+        Standing: "able" | "resting" | "failing" | "paused";
+        /** @description A stretch of time in which that did not change. */
+        StretchView: {
+            /**
+             * Format: date-time
+             * @description Its first moment.
+             */
+            from: string;
+            /** @description Whether it served. */
+            state: components["schemas"]["AbilityView"];
+            /**
+             * Format: date-time
+             * @description The first moment after it.
+             */
+            to: string;
+        };
+        /** @description How an account is tested. */
+        TestAsked: {
+            /** @description The model that is asked; a small one that the account serves unless given. */
+            model?: string | null;
+            /** @description Only asks for the list of models, which costs nothing. */
+            no_answer?: boolean;
+            /** @description What is said to the model; kept nowhere. */
+            prompt?: string | null;
+            /**
+             * Format: int64
+             * @description How long the answer may take, at most five minutes; 20 seconds are the usual.
+             */
+            timeout_ms?: number | null;
+        };
+        /** @description A test that is done: the event `done`. */
+        TestDone: components["schemas"]["AccountTest"] & {
+            /** @description The verdict, for people. */
+            words: string;
+        };
+        /** @description What a test used. */
+        TestUsage: {
+            /**
+             * Format: double
+             * @description What they cost by the price list.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Tokens of input, caches included.
+             */
+            input_tokens: number;
+            /**
+             * Format: int64
+             * @description Tokens of output.
+             */
+            output_tokens: number;
+        };
+        /** @description Which proxy is tried, and what is to be reached through it. */
+        TestedProxy: {
+            /** @description An account, whose proxy and host are tried unless others are named here. */
+            account?: string | null;
+            /** @description Where the account will be. */
+            base_url?: string | null;
+            /** @description The kind of account, whose usual host is reached if no other is named. */
+            kind?: string | null;
+            /** @description The proxy, login included; empty is the direct way. Without it, that of `account`. */
+            proxy?: string | null;
+        };
+        /** @description What the calls of today came to. */
+        TodayView: {
+            /**
+             * Format: int64
+             * @description How many there were.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What they cost.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Tokens of every kind.
+             */
+            tokens: number;
         };
         /** @description A problem in words. */
         Told: {
@@ -115,6 +1222,63 @@ export interface components {
             /** @description What is wrong and what to do, in the language that was asked for. */
             message: string;
         };
+        /**
+         * @description What a test came to.
+         * @enum {string}
+         */
+        Verdict: "works" | "refused" | "limited" | "unclear" | "failing" | "unreachable" | "no_token";
+        /** @description What became of trying a way out. */
+        WayTest: {
+            /** @description Where the way leads first, if its name can be looked up: the proxy, or the host itself. */
+            exit_address?: string | null;
+            /**
+             * Format: int64
+             * @description Milliseconds to its answer, or until it was given up.
+             */
+            millis: number;
+            /** @description Whether the host answered. */
+            ok: boolean;
+            /** @description What became of it, for people. */
+            words: string;
+        };
+        /** @description How far a quota window was used over time, as far as it is known. */
+        WindowPast: components["schemas"]["WindowView"] & {
+            /** @description What was told, oldest first. The relay keeps the last of them alone. */
+            points: components["schemas"]["WindowPoint"][];
+        };
+        /** @description How far a quota window was used at a moment. */
+        WindowPoint: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /**
+             * Format: double
+             * @description How far, in percent.
+             */
+            used_percent: number;
+        };
+        /** @description A quota window of an account. */
+        WindowView: {
+            /**
+             * Format: date-time
+             * @description When it begins anew.
+             */
+            resets_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the provider said so.
+             */
+            seen_at: string;
+            /**
+             * Format: double
+             * @description How much is used, in percent.
+             */
+            used_percent: number;
+            /** @description Which: `5h`, `7d`, or `7d` and a family of models. */
+            window: string;
+        };
     };
     responses: never;
     parameters: never;
@@ -124,6 +1288,540 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    accounts_list: {
+        parameters: {
+            query?: {
+                /** @description Words that all stand in its name, note, groups, kind or sign-in, in whatever order. */
+                q?: string;
+                /** @description How it is. */
+                state?: "able" | "resting" | "failing" | "paused";
+                /** @description Its kind. */
+                kind?: string;
+                /** @description A group that it belongs to, by id or name. */
+                group?: string;
+                /**
+                 * @description `name`, `cost`, `state`, `priority`, `in_flight`, `kind` or `added`; with `-` before it the
+                 *     other way round.
+                 */
+                sort?: string;
+                /** @description From 1. */
+                page?: number;
+                /** @description How many stand on it: 25 unless given, at most 100. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_AccountItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountFields"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Bulk"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkDone"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_export: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportAsked"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportedView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportAsked"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AccountFields"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_ability: {
+        parameters: {
+            query?: {
+                /** @description `24h`, `7d`, `28d` or `90d`, which end now; 7d is the usual. */
+                range?: string;
+                /** @description Its first moment (RFC 3339). */
+                from?: string;
+                /** @description The first moment after it (RFC 3339); now is the usual. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StretchView"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_pause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_resume: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestAsked"];
+            };
+        };
+        responses: {
+            /** @description Events: `text` (TestText), then `done` (TestDone) */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["TestDone"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_windows: {
+        parameters: {
+            query?: {
+                /** @description `24h`, `7d`, `28d` or `90d`, which end now; 7d is the usual. */
+                range?: string;
+                /** @description Its first moment (RFC 3339). */
+                from?: string;
+                /** @description The first moment after it (RFC 3339); now is the usual. */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowPast"][];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     groups_list: {
         parameters: {
             query?: never;
@@ -138,7 +1836,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GroupView"][];
+                    "application/json": components["schemas"]["GroupItem"][];
                 };
             };
         };
@@ -161,7 +1859,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GroupView"];
+                    "application/json": components["schemas"]["GroupItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             409: {
@@ -191,7 +1897,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GroupView"];
+                    "application/json": components["schemas"]["GroupItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -223,7 +1937,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GroupView"];
+                    "application/json": components["schemas"]["GroupItem"];
                 };
             };
             404: {
@@ -255,7 +1969,153 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GroupView"];
+                    "application/json": components["schemas"]["GroupItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_kinds: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KindView"][];
+                };
+            };
+        };
+    };
+    accounts_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLogin"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_finish_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sign-in */
+                login: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Pasted"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoggedInView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accounts_cancel_login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sign-in */
+                login: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CancelledView"];
                 };
             };
             404: {
@@ -284,6 +2144,205 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    accounts_test_proxy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TestedProxy"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WayTest"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnSession"][];
+                };
+            };
+        };
+    };
+    session_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::columns::{Columns, json, whole};
 use crate::error::StoreError;
 use crate::rows::{self, Values};
+use crate::usage::RETRIED_READ_MAX;
 
 /// How a call is read, with its kind.
 macro_rules! select {
@@ -97,6 +98,30 @@ pub(super) async fn provisional(
     ))
     .bind(after.as_ref().map_or(&[][..], |call| call.as_bytes()))
     .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+/// Calls with an attempt on `account` beside the usual one that answered, newest first.
+pub(super) async fn failed_on(
+    connection: &mut SqliteConnection,
+    account: AccountId,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<CallRecord>, StoreError> {
+    // The index of just these calls is named, as the table itself is in the same order.
+    let rows = sqlx::query(concat!(
+        select!(),
+        "where call_id in (
+             select call_id from calls indexed by calls_retried
+             where attempts is not null and call_id >= $1 order by call_id desc limit $4
+         ) and instr(attempts, $2) > 0 order by call_id desc limit $3"
+    ))
+    .bind(CallId::first_at(since).as_bytes().as_slice())
+    .bind(json(&account))
+    .bind(i64::from(limit))
+    .bind(i64::from(RETRIED_READ_MAX))
     .fetch_all(connection)
     .await?;
     rows.iter().map(read).collect()

@@ -139,7 +139,7 @@ impl Problem {
     }
 
     /// A fault of the relay: what it is stays in the log.
-    fn ours(error: &dyn std::error::Error) -> Self {
+    pub(super) fn ours(error: &dyn std::error::Error) -> Self {
         tracing::error!(%error, "the admin API failed");
         Self::new(Code::Internal, "the relay failed to do it; its log says why")
     }

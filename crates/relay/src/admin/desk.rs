@@ -6,6 +6,7 @@ use relay_store::sessions::SessionHash;
 use sha2::Sha256;
 use tokio::sync::Semaphore;
 
+use super::logins::Logins;
 use super::throttle::Throttle;
 use crate::hex::hex;
 use crate::randomness::random;
@@ -26,6 +27,8 @@ pub struct Desk {
     pub(super) waiting: Semaphore,
     /// Who failed to sign in.
     pub(super) throttle: Mutex<Throttle>,
+    /// Sign-ins to accounts that have begun.
+    pub(super) logins: Logins,
 }
 
 impl Default for Desk {
@@ -35,6 +38,7 @@ impl Default for Desk {
             hashing: Semaphore::new(HASHED_AT_ONCE_MAX),
             waiting: Semaphore::new(SIGN_INS_WAITING_MAX),
             throttle: Mutex::default(),
+            logins: Logins::default(),
         }
     }
 }

@@ -257,14 +257,14 @@ fn public_id(session: &Session) -> String {
 /// The administrator whose name and password these are.
 async fn known(app: &App, given: &SignIn, address: IpAddr) -> Result<Admin, Problem> {
     let name = given.username.trim();
-    let wait = app.admin.throttle.lock().wait(name, address, app.now());
+    let wait = app.desk.throttle.lock().wait(name, address, app.now());
     if !wait.is_zero() {
         return Err(throttled(wait));
     }
     let found = app.store.find_admin(name).await?.filter(|admin| !admin.disabled);
     let hash = found.as_ref().map_or(NOBODY, |admin| &admin.password_hash).to_owned();
     let matched = matches(app, &given.password, hash).await?;
-    let mut throttle = app.admin.throttle.lock();
+    let mut throttle = app.desk.throttle.lock();
     if let Some(admin) = found.filter(|_| matched) {
         throttle.succeeded(name, address, app.now());
         return Ok(admin);
@@ -288,10 +288,10 @@ async fn known_password(who: &Who, given: &SignIn) -> Result<(), Problem> {
 
 /// Whether it is the password of a hash, in turn with others.
 async fn matches(app: &App, password: &str, hash: String) -> Result<bool, Problem> {
-    let Ok(_place) = app.admin.waiting.try_acquire() else {
+    let Ok(_place) = app.desk.waiting.try_acquire() else {
         return Err(throttled(Duration::from_secs(2)));
     };
-    let Ok(_turn) = app.admin.hashing.acquire().await else { return Ok(false) };
+    let Ok(_turn) = app.desk.hashing.acquire().await else { return Ok(false) };
     Ok(password::matches(Secret::new(password), hash).await)
 }
 
@@ -309,7 +309,7 @@ async fn view(app: &App, session: &Session) -> Result<SessionView, Problem> {
         username: session.username.clone(),
         role: session.role,
         totp: found.is_some_and(|admin| admin.has_totp),
-        csrf_token: app.admin.csrf_token(&session.hash),
+        csrf_token: app.desk.csrf_token(&session.hash),
         ends_at: session.ends_at,
         must_change_password: data_dir(app)?.init_file().exists(),
         version: env!("CARGO_PKG_VERSION"),
@@ -343,5 +343,5 @@ pub(super) fn is_own_page(app: &App, session: &Session, headers: &HeaderMap) -> 
         let asked = [text("x-forwarded-host"), headers.get(HOST).and_then(|it| it.to_str().ok())];
         asked.into_iter().flatten().any(|it| Some(it) == host)
     });
-    is_own_site && is_own_origin && app.admin.is_csrf_token(&session.hash, token)
+    is_own_site && is_own_origin && app.desk.is_csrf_token(&session.hash, token)
 }

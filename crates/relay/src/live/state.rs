@@ -125,6 +125,15 @@ pub struct KeyLive {
 }
 
 impl LiveState {
+    /// The accounts of this server alone, for who is asked within it.
+    pub fn of_accounts(app: &App) -> Self {
+        let now = app.now();
+        let day = app.calendar.day(now);
+        let members = app.roster.snapshot();
+        let accounts = members.iter().map(|member| AccountLive::of(member, now, day)).collect();
+        Self { accounts, calls_open: app.shutdown.open_calls(), ..Self::default() }
+    }
+
     /// The state of this server.
     pub fn of(app: &App, address: SocketAddr) -> Self {
         let now = app.now();

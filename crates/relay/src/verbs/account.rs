@@ -2,11 +2,14 @@
 
 mod bundle;
 mod check;
+mod document;
 mod edit;
 mod export;
 mod import;
 mod login;
+mod past;
 mod probe;
+mod reach;
 mod reason;
 mod select;
 #[cfg(test)]
@@ -26,17 +29,22 @@ use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
 use relay_upstream::oauth::{self, Granted};
 
 pub use self::bundle::{Bundle, PASSPHRASE_CHARS_MIN};
-pub use self::check::header;
+pub use self::check::{header, wrong_field, wrong_field_of_edit};
+pub use self::document::{IdentityDoc, MappingDoc, OauthDoc, PayloadDoc};
 pub use self::edit::{AccountEdit, set};
 pub use self::export::{Exported, export};
 pub use self::import::{Existing, Imported, Run, import};
 pub use self::login::{
     LoggedIn, Login, LoginError, SignIn, login_begin, login_begin_new, login_finish,
 };
+pub use self::past::{
+    AbilityView, EventView, FaultView, Reader, StretchView, ability, events, fault_words, faults,
+};
 pub use self::probe::{
     AccountTest, Signer, TEST_DEADLINE, TestAsk, TestBy, TestUsage, Verdict, Way, probe,
     probe_stored, to_test,
 };
+pub use self::reach::{WAY_WITHIN, WayTest, try_way};
 pub use self::reason::ending;
 pub use self::select::Selection;
 pub(in crate::verbs) use self::select::select;
@@ -150,7 +158,11 @@ pub async fn resume(
     let found = select(store, selection).await?;
     let change = AccountChange { enabled: Some(true), ..AccountChange::default() };
     for stored in &found {
-        change_found(store, stored.account.id, &change, now).await?;
+        let account = &stored.account;
+        change_found(store, account.id, &change, now).await?;
+        if !account.enabled {
+            store.emit(&Event::AccountResumed { account: account.id }, now).await?;
+        }
     }
     Ok(select::ids(&found))
 }
@@ -184,6 +196,23 @@ pub async fn remove(
         store.remove_account(stored.account.id, now).await?;
     }
     Ok(select::ids(&found))
+}
+
+/// Lets an account belong to these groups and no others; those that do not exist are made.
+pub async fn set_groups(
+    store: &Store,
+    id_or_name: &str,
+    groups: &[String],
+    now: Timestamp,
+) -> Result<AccountId, VerbError> {
+    let stored = find(store, id_or_name).await?;
+    for name in groups {
+        if checked_group(name)?.parse::<GroupId>().is_ok() {
+            group::find(store, name).await?;
+        }
+    }
+    import::regroup(store, &stored, groups, now).await?;
+    Ok(stored.account.id)
 }
 
 /// The account that a person means.

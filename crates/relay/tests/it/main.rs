@@ -1,5 +1,6 @@
 //! The relay as a whole.
 
+mod admin_accounts;
 mod bytes;
 mod calls;
 mod cli;

@@ -50,6 +50,7 @@ enum Tester<'a> {
 impl Test {
     pub(super) async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
         let how = TestAsk {
+            prompt: None,
             model: self.model.clone(),
             by: if self.no_answer { TestBy::Models } else { TestBy::Answer },
             within_millis: self
@@ -149,19 +150,7 @@ fn text(test: &AccountTest) -> String {
     let lines = lines.map(|(name, value)| (name, value.unwrap_or_default()));
     let facts = facts(&lines);
     let facts: Vec<String> = facts.lines().map(|line| format!("  {line}")).collect();
-    let verdict = words(test.verdict);
+    let verdict = retold(test.verdict.words(), spoken());
     let head = tr!("{name}: {verdict}{status}", name = test.name, verdict, status);
     format!("{head}\n{}\n", facts.join("\n"))
-}
-
-fn words(verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Works => tr!("works"),
-        Verdict::Refused => tr!("refused"),
-        Verdict::Limited => tr!("at its limit; the secret is accepted"),
-        Verdict::Unclear => tr!("unclear whether it works"),
-        Verdict::Failing => tr!("the upstream has an error of its own"),
-        Verdict::Unreachable => tr!("cannot be reached"),
-        Verdict::NoToken => tr!("has no token to ask with"),
-    }
 }

@@ -74,7 +74,7 @@ impl<'a> Asker<'a> {
             For::Words => (TestBy::Answer, WORDS_WITHIN),
         };
         let within_millis = u64::try_from(within.as_millis()).ok();
-        let how = TestAsk { model: None, by: by_what, within_millis };
+        let how = TestAsk { by: by_what, within_millis, ..TestAsk::default() };
         Self { dir, how, by, now }
     }
 

@@ -71,6 +71,8 @@ const FROM_ELSEWHERE: &[&str] = &[
     "key",
     "number too large to fit in target type",
     "number too small to fit in target type",
+    "refused",
+    "works",
     "to pass '{0}' as a value, use '{1}'",
     "error returned from database: {said}",
     "{0} is not in {least}..={most}",

@@ -3,6 +3,7 @@
 use http::uri::Authority;
 use http::{HeaderName, HeaderValue, Uri};
 use relay_core::account::{AccountKind, ExtraHeader, OauthSettings, Speaks};
+use relay_core::clock::Timestamp;
 use relay_core::credential::Credential;
 use relay_core::model::ModelPattern;
 use relay_core::money::Money;
@@ -12,7 +13,7 @@ use relay_store::accounts::{AccountChange, NewAccount};
 use relay_upstream::headers::may_be_extra;
 use relay_upstream::target::normalise_base_url;
 
-use super::edit::{merged_marks, merged_oauth};
+use super::edit::{AccountEdit, merged_marks, merged_oauth};
 use crate::verbs::VerbError;
 use crate::verbs::name::{checked_name, checked_note};
 use crate::verbs::payload;
@@ -39,6 +40,61 @@ pub(super) fn new_account(new: &mut NewAccount) -> Result<(), VerbError> {
     new.project = new.project.as_deref().map(project).transpose()?.filter(|it| !it.is_empty());
     for_kind(new.kind, (new.speaks, new.project.as_deref().unwrap_or_default()))?;
     headers(&new.extra_headers)
+}
+
+/// The first field of an account to be added that cannot be, by its name in the admin API, and why.
+pub fn wrong_field(new: &NewAccount) -> Option<(&'static str, String)> {
+    let own = new.project.as_deref().unwrap_or_default();
+    first_wrong([
+        ("name", checked_name(&new.name).map(drop)),
+        ("note", checked_note(&new.note).map(drop)),
+        ("base_url", base_url(&new.base_url).map(drop)),
+        ("secret", credential(&new.credential).map(drop)),
+        ("oauth", oauth(&new.oauth)),
+        ("stop_at", stop_at(new.stop_at)),
+        ("daily_cost_usd", cost(new.daily_cost_max)),
+        ("weight", weight(new.weight)),
+        ("models", models(&new.models)),
+        ("payload", payload::check(&new.payload)),
+        ("project", project(own).and_then(|own| for_kind(new.kind, (Speaks::Both, &own)))),
+        ("speaks", for_kind(new.kind, (new.speaks, ""))),
+        ("headers", headers(&new.extra_headers)),
+    ])
+}
+
+/// The first field of a change to an account of that kind that cannot be, and why.
+pub fn wrong_field_of_edit(
+    edit: &AccountEdit,
+    kind: AccountKind,
+    now: Timestamp,
+) -> Option<(&'static str, String)> {
+    let change = &edit.fields;
+    let own = change.project.as_deref().unwrap_or_default();
+    let secret = edit.secret.as_ref().map_or(Ok(()), |secret| {
+        let (read, _) = super::credential(kind, secret, now)?;
+        credential(&read).map(drop)
+    });
+    first_wrong([
+        ("name", change.name.as_deref().map_or(Ok(()), |name| checked_name(name).map(drop))),
+        ("note", change.note.as_deref().map_or(Ok(()), |note| checked_note(note).map(drop))),
+        ("base_url", change.base_url.as_deref().map_or(Ok(()), |url| base_url(url).map(drop))),
+        ("secret", secret),
+        ("oauth", oauth(&edit.oauth)),
+        ("stop_at", stop_at(edit.stop_at)),
+        ("daily_cost_usd", cost(change.daily_cost_max)),
+        ("weight", weight(change.weight.unwrap_or(1))),
+        ("models", models(change.models.as_deref().unwrap_or_default())),
+        ("payload", payload::check(change.payload.as_deref().unwrap_or_default())),
+        ("project", project(own).and_then(|own| for_kind(kind, (Speaks::Both, &own)))),
+        ("speaks", for_kind(kind, (change.speaks.unwrap_or_default(), ""))),
+        ("headers", headers(change.extra_headers.as_deref().unwrap_or_default())),
+    ])
+}
+
+fn first_wrong<const N: usize>(
+    checks: [(&'static str, Result<(), VerbError>); N],
+) -> Option<(&'static str, String)> {
+    checks.into_iter().find_map(|(field, check)| Some((field, check.err()?.to_string())))
 }
 
 /// Checks the fields that are to be changed, and brings them into the form that is stored.

@@ -13,10 +13,12 @@ use relay_core::secret::Secret;
 use relay_store::Store;
 use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::bundle::{Bundle, Entry, Secrets, open};
 use super::reason::has_to_sign_in;
 use super::{add, change_found, check, check_addition, checked_group, credential};
+use crate::text::{Language, retold};
 use crate::verbs::{VerbError, group};
 
 /// How a masked proxy shows that it has a login.
@@ -46,7 +48,7 @@ pub enum Run {
 }
 
 /// What an import came to.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub struct Imported {
     /// Accounts that were added.
     pub imported: usize,
@@ -65,7 +67,7 @@ pub struct Imported {
 }
 
 /// An account that was not taken over.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Skipped {
     /// Its name.
     pub name: String,
@@ -74,7 +76,7 @@ pub struct Skipped {
 }
 
 /// An account that lacks something.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Incomplete {
     /// Its name.
     pub name: String,
@@ -141,6 +143,18 @@ enum SignIn {
 }
 
 impl Imported {
+    /// The same for people who read another language.
+    #[must_use]
+    pub fn retold(mut self, language: Language) -> Self {
+        for skipped in &mut self.skipped {
+            skipped.why = retold(&skipped.why, language);
+        }
+        for missing in self.incomplete.iter_mut().flat_map(|it| &mut it.missing) {
+            *missing = retold(missing, language);
+        }
+        self
+    }
+
     fn note(&mut self, name: String, taken: Taken) {
         let count = if taken.is_new { &mut self.imported } else { &mut self.updated };
         *count += 1;
@@ -354,7 +368,7 @@ fn keeps_proxy(stored: &StoredAccount, entry: &Entry, new: Option<&Proxy>) -> bo
 }
 
 /// Lets an account belong to these groups and no others.
-async fn regroup(
+pub(super) async fn regroup(
     store: &Store,
     stored: &StoredAccount,
     names: &[String],

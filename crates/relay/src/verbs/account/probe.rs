@@ -4,6 +4,7 @@ mod ask;
 mod judge;
 mod model;
 mod other;
+mod telling;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,12 +24,16 @@ use relay_store::accounts::StoredAccount;
 use relay_upstream::client::{Client, tls_config};
 use relay_upstream::oauth::{self, Holder};
 use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use self::ask::Heard;
 use crate::app::App;
 use crate::roster::Member;
+use crate::text::{Language, retold};
 use crate::tokens;
+use crate::verbs::account::document::IdentityDoc;
 use crate::verbs::account::{Selection, select};
 use crate::verbs::{VerbError, moment};
 
@@ -52,6 +57,9 @@ pub struct TestAsk {
     pub by: TestBy,
     /// How long the answer may take, in milliseconds, if not [`TEST_DEADLINE`].
     pub within_millis: Option<u64>,
+    /// What is said to the model, if not the usual few words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
 }
 
 /// What an account is asked in a test.
@@ -76,6 +84,8 @@ pub struct Way<'a> {
     pub client: &'a Client,
     /// The present.
     pub now: Timestamp,
+    /// Who is told the answer piece by piece; it is asked for as a stream then.
+    pub pieces: Option<&'a UnboundedSender<String>>,
 }
 
 /// Who gives the secret that requests are sent with.
@@ -88,7 +98,7 @@ pub enum Signer<'a> {
 }
 
 /// What a test came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The upstream answered and accepts the secret.
@@ -108,10 +118,26 @@ pub enum Verdict {
     NoToken,
 }
 
+impl Verdict {
+    /// The verdict for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::Refused => "refused",
+            Self::Limited => "at its limit; the secret is accepted",
+            Self::Unclear => "unclear whether it works",
+            Self::Failing => "the upstream has an error of its own",
+            Self::Unreachable => "cannot be reached",
+            Self::NoToken => "has no token to ask with",
+        }
+    }
+}
+
 /// The result of a test.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct AccountTest {
     /// Which account.
+    #[schema(value_type = String)]
     pub id: AccountId,
     /// Its name.
     pub name: String,
@@ -130,6 +156,7 @@ pub struct AccountTest {
     /// The way out: `direct`, or the proxy without its login.
     pub exit: String,
     /// The address at which the host is reached, or the proxy, if its name can be looked up.
+    #[schema(value_type = Option<String>)]
     pub exit_address: Option<SocketAddr>,
     /// The model that was asked.
     pub model: Option<String>,
@@ -138,6 +165,7 @@ pub struct AccountTest {
     /// What that used.
     pub usage: Option<TestUsage>,
     /// Whose sign-in it is, and with which plan.
+    #[schema(value_type = Option<IdentityDoc>)]
     pub plan: Option<Identity>,
     /// By how many milliseconds the clock here is ahead of the provider's, as its answer dates.
     #[serde(default)]
@@ -145,7 +173,7 @@ pub struct AccountTest {
 }
 
 /// What a test used.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct TestUsage {
     /// Tokens of input, caches included.
     pub input_tokens: u64,
@@ -205,7 +233,7 @@ pub async fn probe_stored(
 ) -> AccountTest {
     let client = Client::new(&tls_config(), stored.account.proxy.as_ref());
     let (account, identity) = (&stored.account, stored.identity.as_ref());
-    let way = Way { account, identity, client: &client, now };
+    let way = Way { account, identity, client: &client, now, pieces: None };
     probe(way, how, prices, Signer::Stored(&stored.credential)).await
 }
 
@@ -303,6 +331,14 @@ impl AccountTest {
         self
     }
 
+    /// The same for people who read another language.
+    #[must_use]
+    pub fn retold(mut self, language: Language) -> Self {
+        self.fault = self.fault.map(|words| retold(&words, language));
+        self.exit = retold(&self.exit, language);
+        self
+    }
+
     fn resets(&mut self, at: Option<Timestamp>) {
         self.resets_at = at.map(moment::rfc3339);
     }
@@ -356,10 +392,15 @@ async fn plan_again(
 
 /// Where the way out leads first: the proxy, or the host itself.
 async fn exit_address(account: &Account) -> Option<SocketAddr> {
-    let place = if let Some(proxy) = &account.proxy {
+    first_hop(account.proxy.as_ref(), &account.base_url).await
+}
+
+/// Where a way out leads first, if its name can be looked up in time.
+pub(super) async fn first_hop(proxy: Option<&Proxy>, base_url: &str) -> Option<SocketAddr> {
+    let place = if let Some(proxy) = proxy {
         proxy.address()
     } else {
-        let uri: Uri = account.base_url.parse().ok()?;
+        let uri: Uri = base_url.parse().ok()?;
         let port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
         format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(port))
     };

@@ -125,16 +125,18 @@ async fn what_cannot_be_is_refused_and_nothing_is_made() {
 }
 
 #[tokio::test]
-async fn pausing_is_an_event_once_and_resuming_is_none() {
+async fn pausing_and_resuming_are_events_once() {
     let Scratch { store, .. } = &Scratch::new().await;
     let id = add(store, new_account("main"), &[], NOW).await.expect("an account");
     pause(store, &main_one(), NOW).await.expect("paused");
     pause(store, &Selection::one("acct_1"), NOW).await.expect("pausing again is no mistake");
     assert_eq!(show(store, "main", &ALONE).await.expect("shown").state, AccountState::Paused);
+    resume(store, &main_one(), NOW).await.expect("resumed");
+    resume(store, &main_one(), NOW).await.expect("resuming again is no mistake");
     let events = store.pending_events(10).await.expect("events");
     let events: Vec<_> = events.into_iter().map(|pending| pending.event).collect();
-    assert_eq!(events, [Event::AccountPaused { account: id }]);
-    resume(store, &main_one(), NOW).await.expect("resumed");
+    let wanted = [Event::AccountPaused { account: id }, Event::AccountResumed { account: id }];
+    assert_eq!(events, wanted);
     assert_eq!(show(store, "main", &ALONE).await.expect("shown").state, AccountState::Able);
 }
 

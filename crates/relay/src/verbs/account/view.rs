@@ -16,9 +16,12 @@ use relay_core::quota::StopAt;
 use relay_store::accounts::StoredAccount;
 use relay_store::groups::Group;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::document::{IdentityDoc, MappingDoc, OauthDoc, PayloadDoc};
 use super::reason;
 use crate::live::{AccountLive, LiveState, RestLive, WindowLive};
+use crate::text::{Language, retold};
 use crate::verbs::moment;
 
 /// What is known beside the records.
@@ -33,7 +36,7 @@ pub struct Known<'a> {
 }
 
 /// Whether an account serves calls. Of several that hold, the first here is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountState {
     /// An operator switched it off.
@@ -62,7 +65,7 @@ impl AccountState {
 }
 
 /// A rest of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RestView {
     /// What rests: `account`, a family of models, or `host`.
     pub scope: String,
@@ -70,8 +73,10 @@ pub struct RestView {
     pub family: Option<String>,
     /// When it ends.
     #[serde(serialize_with = "moment::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub until: Timestamp,
     /// What for.
+    #[schema(value_type = String)]
     pub cause: RestCause,
     /// Whether the end is known, not guessed.
     pub stated: bool,
@@ -80,7 +85,7 @@ pub struct RestView {
 }
 
 /// A quota window of an account.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct WindowView {
     /// Which: `5h`, `7d`, or `7d` and a family of models.
     pub window: String,
@@ -88,14 +93,16 @@ pub struct WindowView {
     pub used_percent: f64,
     /// When it begins anew.
     #[serde(serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub resets_at: Option<Timestamp>,
     /// When the provider said so.
     #[serde(serialize_with = "moment::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub seen_at: Timestamp,
 }
 
 /// At how much of a window an account rests, in percent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MarksView {
     /// Of the 5-hour window.
     #[serde(rename = "5h")]
@@ -106,13 +113,15 @@ pub struct MarksView {
 }
 
 /// An account as it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AccountView {
     /// Identity.
+    #[schema(value_type = String)]
     pub id: AccountId,
     /// The name.
     pub name: String,
     /// How it is reached.
+    #[schema(value_type = String)]
     pub kind: AccountKind,
     /// Whether it serves calls.
     pub state: AccountState,
@@ -120,8 +129,10 @@ pub struct AccountView {
     pub reason: String,
     /// When its rest ends and it serves again by itself.
     #[serde(serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub resumes_at: Option<Timestamp>,
     /// Why it rests.
+    #[schema(value_type = Option<String>)]
     pub rest_cause: Option<RestCause>,
     /// Every rest of it, of its host and of single families of models.
     pub rests: Vec<RestView>,
@@ -144,33 +155,42 @@ pub struct AccountView {
     /// Calls under way.
     pub in_flight: u32,
     /// Who may be served.
+    #[schema(value_type = String)]
     pub sharing: Sharing,
     /// Where it is.
     pub base_url: String,
     /// How the key is sent.
+    #[schema(value_type = String)]
     pub key_header: KeyHeader,
     /// Which protocol it is spoken to in, where its host has two.
+    #[schema(value_type = String)]
     pub speaks: Speaks,
     /// The Google Cloud project that its calls are for: the operator's, else that of its sign-in.
     pub project: Option<String>,
     /// The last four characters of the secret.
     pub secret_tail: String,
     /// Whose sign-in it is, as the provider told.
+    #[schema(value_type = Option<IdentityDoc>)]
     pub identity: Option<Identity>,
     /// When the access token ends; one that can be refreshed is replaced before.
     #[serde(serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub token_expires_at: Option<Timestamp>,
     /// Whether the token can be refreshed; null for accounts without one.
     pub can_refresh: Option<bool>,
     /// Since when it has to be signed in to again.
     #[serde(serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub signed_out_at: Option<Timestamp>,
     /// Where it is signed in to, where that is not the provider's own place.
+    #[schema(value_type = OauthDoc)]
     pub oauth: OauthSettings,
     /// Which clients it serves.
+    #[schema(value_type = String)]
     pub clients: ClientRule,
     /// When the subscription ends.
     #[serde(serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub ends_at: Option<Timestamp>,
     /// At how much of a quota window it rests.
     pub stop_at: MarksView,
@@ -179,12 +199,15 @@ pub struct AccountView {
     /// What they have cost today; null without a running server.
     pub spent_today_usd: Option<f64>,
     /// Models it serves; empty is all.
+    #[schema(value_type = Vec<String>)]
     pub models: Vec<ModelPattern>,
     /// Names that are sent upstream under another name.
+    #[schema(value_type = Vec<MappingDoc>)]
     pub map: Vec<ModelMapping>,
     /// Names of the headers added to each request; their values may be secret.
     pub headers: Vec<String>,
     /// What is changed in the bodies of its calls, in order.
+    #[schema(value_type = Vec<PayloadDoc>)]
     pub payload: Vec<PayloadRule>,
     /// Milliseconds to the first byte of a streamed answer, if not the relay's.
     pub first_byte_timeout_ms: Option<u64>,
@@ -196,13 +219,25 @@ pub struct AccountView {
     pub note: String,
     /// When it was added.
     #[serde(serialize_with = "moment::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When it was last edited.
     #[serde(serialize_with = "moment::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
 }
 
 impl AccountView {
+    /// The same with what is for people in another language.
+    #[must_use]
+    pub fn retold(mut self, language: Language) -> Self {
+        self.reason = retold(&self.reason, language);
+        for rest in &mut self.rests {
+            rest.words = retold(&rest.words, language);
+        }
+        self
+    }
+
     pub(super) fn new(stored: &StoredAccount, groups: &[Group], known: &Known<'_>) -> Self {
         let account = stored.account.clone();
         let live = known.live.and_then(|it| it.accounts.iter().find(|it| it.id == account.id));

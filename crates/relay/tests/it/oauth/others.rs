@@ -214,6 +214,7 @@ async fn tested(relay: &TestRelay) -> account::AccountTest {
         identity: of.identity.as_ref(),
         client: &of.client,
         now: relay.app.now(),
+        pieces: None,
     };
     let signer = account::Signer::Relay(&relay.app, &of);
     let prices = relay.app.prices.load_full();

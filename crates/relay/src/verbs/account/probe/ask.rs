@@ -10,14 +10,15 @@ use http_body_util::Full;
 use relay_core::account::{Account, AccountKind};
 use relay_core::endpoint::Endpoint;
 use relay_core::price::PriceList;
-use relay_core::protocol::Service;
+use relay_core::protocol::{Protocol, Service};
 use relay_core::secret::Secret;
 use relay_upstream::auth::authenticate;
 use relay_upstream::target::target;
 use relay_upstream::{headers, oauth, profile};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::model_for;
+use super::telling::{Telling, Told};
 use super::{TestAsk, TestBy, Way};
 use crate::call::UpstreamBody;
 
@@ -25,6 +26,8 @@ use crate::call::UpstreamBody;
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// The output that is asked for.
 const OUTPUT_TOKENS_MAX: u32 = 16;
+/// The same if somebody else than the relay says something to the model.
+const PROMPTED_TOKENS_MAX: u32 = 512;
 /// What is said to the model.
 const PROMPT: &str = "Say: ok";
 
@@ -37,6 +40,15 @@ pub(super) struct Question {
     endpoint: Option<Endpoint>,
     /// The model, as the account knows it.
     pub(super) model: Option<String>,
+    /// The same as a stream, if it can be asked for as one.
+    streamed: Option<Streamed>,
+}
+
+/// A question whose answer comes piece by piece.
+struct Streamed {
+    path: Cow<'static, str>,
+    query: Option<&'static str>,
+    body: Bytes,
 }
 
 /// An answer.
@@ -46,6 +58,8 @@ pub(super) struct Heard {
     pub(super) body: Bytes,
     /// How long its head took, the connection included if there was none.
     pub(super) head_after: Duration,
+    /// What came of it as a stream; the body is empty then.
+    pub(super) streamed: Option<Told>,
 }
 
 impl Question {
@@ -54,7 +68,9 @@ impl Question {
     pub(super) fn of(account: &Account, how: &TestAsk, prices: &PriceList) -> Result<Self, String> {
         let wants_answer = match account.kind {
             AccountKind::ClaudeOauth | AccountKind::ClaudeApi => how.by == TestBy::Answer,
-            AccountKind::OpenaiApi | AccountKind::GeminiApi => how.model.is_some(),
+            AccountKind::OpenaiApi | AccountKind::GeminiApi => {
+                how.by == TestBy::Answer && (how.model.is_some() || how.prompt.is_some())
+            }
             AccountKind::OpenaiOauth | AccountKind::GeminiOauth if how.model.is_some() => {
                 let why = "accounts of this kind are tested by what costs nothing: without --model";
                 return Err(why.to_owned());
@@ -102,45 +118,50 @@ impl Question {
                 (Method::POST, "/v1internal:loadCodeAssist", body.into())
             }
         };
-        Self { method, path: path.into(), body, endpoint: None, model: None }
+        Self { method, path: path.into(), body, endpoint: None, model: None, streamed: None }
     }
 
     /// A question to a model.
     fn words(account: &Account, how: &TestAsk, prices: &PriceList) -> Option<Self> {
         let model = model_for(account, how.model.as_deref(), prices)?;
-        let messages = [json!({"role": "user", "content": PROMPT})];
-        let (endpoint, body) = match account.kind.service() {
-            Service::Claude => (
-                Endpoint::Messages,
-                json!({"model": model, "max_tokens": OUTPUT_TOKENS_MAX, "messages": messages}),
-            ),
-            Service::Openai if profile::has(account, Endpoint::Chat) => {
-                // Newer models of OpenAI's own refuse the field that every other host knows.
-                let is_own = account.base_url == profile::profile(account.kind).default_base_url;
-                let limit = if is_own { "max_completion_tokens" } else { "max_tokens" };
-                let body = json!({"model": model, limit: OUTPUT_TOKENS_MAX, "messages": messages});
-                (Endpoint::Chat, body)
-            }
-            Service::Openai => (
-                Endpoint::Responses,
-                json!({"model": model, "input": PROMPT, "max_output_tokens": OUTPUT_TOKENS_MAX,
-                       "store": false}),
-            ),
-            Service::Gemini => (
-                Endpoint::Generate,
-                json!({"contents": [{"role": "user", "parts": [{"text": PROMPT}]}],
-                       "generationConfig": {"maxOutputTokens": OUTPUT_TOKENS_MAX}}),
-            ),
-        };
+        let prompt = how.prompt.as_deref().unwrap_or(PROMPT);
+        let tokens_max = if how.prompt.is_some() { PROMPTED_TOKENS_MAX } else { OUTPUT_TOKENS_MAX };
+        let (endpoint, body) = asked(account, &model, (prompt, tokens_max));
         let (path, _) = profile::path(account.kind, endpoint, (&model, false));
-        let (body, endpoint) = (Bytes::from(body.to_string()), Some(endpoint));
-        Some(Self { method: Method::POST, path, body, endpoint, model: Some(model) })
+        let (streamed_path, query) = profile::path(account.kind, endpoint, (&model, true));
+        let mut streamed = body.clone();
+        match endpoint.protocol() {
+            // Google's address says it.
+            Protocol::Gemini => {}
+            Protocol::Chat => {
+                streamed["stream"] = true.into();
+                streamed["stream_options"] = json!({"include_usage": true});
+            }
+            Protocol::Messages | Protocol::Responses => streamed["stream"] = true.into(),
+        }
+        Some(Self {
+            method: Method::POST,
+            path,
+            body: Bytes::from(body.to_string()),
+            endpoint: Some(endpoint),
+            model: Some(model),
+            streamed: Some(Streamed {
+                path: streamed_path,
+                query,
+                body: Bytes::from(streamed.to_string()),
+            }),
+        })
     }
 
     /// The relay's own request under its own name: it never pretends to be another client.
     fn request(&self, way: Way<'_>, secret: &Secret) -> Result<Request<Full<Bytes>>, String> {
         let account = way.account;
-        let address = target(&account.base_url, &self.path, None);
+        let streamed = self.streamed.as_ref().filter(|_| way.pieces.is_some());
+        let (path, query, body) = match streamed {
+            Some(streamed) => (&streamed.path, streamed.query, &streamed.body),
+            None => (&self.path, None, &self.body),
+        };
+        let address = target(&account.base_url, path, query);
         let address = address.map_err(|_| "the base URL makes no address")?;
         let mut headers =
             headers::request(account.kind.service(), &HeaderMap::new(), &account.extra_headers);
@@ -150,11 +171,38 @@ impl Question {
         }
         authenticate(&mut headers, (account, way.identity), secret)
             .map_err(|error| error.to_string())?;
-        let mut request = Request::new(Full::new(self.body.clone()));
+        let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = address;
         *request.headers_mut() = headers;
         Ok(request)
+    }
+}
+
+/// What is asked of a model in the words of the account's protocol.
+fn asked(account: &Account, model: &str, (prompt, tokens_max): (&str, u32)) -> (Endpoint, Value) {
+    let messages = [json!({"role": "user", "content": prompt})];
+    match account.kind.service() {
+        Service::Claude => (
+            Endpoint::Messages,
+            json!({"model": model, "max_tokens": tokens_max, "messages": messages}),
+        ),
+        Service::Openai if profile::has(account, Endpoint::Chat) => {
+            // Newer models of OpenAI's own refuse the field that every other host knows.
+            let is_own = account.base_url == profile::profile(account.kind).default_base_url;
+            let limit = if is_own { "max_completion_tokens" } else { "max_tokens" };
+            (Endpoint::Chat, json!({"model": model, limit: tokens_max, "messages": messages}))
+        }
+        Service::Openai => (
+            Endpoint::Responses,
+            json!({"model": model, "input": prompt, "max_output_tokens": tokens_max,
+                   "store": false}),
+        ),
+        Service::Gemini => (
+            Endpoint::Generate,
+            json!({"contents": [{"role": "user", "parts": [{"text": prompt}]}],
+                   "generationConfig": {"maxOutputTokens": tokens_max}}),
+        ),
     }
 }
 
@@ -171,13 +219,33 @@ pub(super) async fn send(
     let (head, incoming) = answer.into_parts();
     let mut body =
         UpstreamBody::new(&head.headers, incoming).map_err(|packing| packing.to_string())?;
-    let mut whole = BytesMut::new();
+    let is_stream = |value: &HeaderValue| value.as_bytes().starts_with(b"text/event-stream");
+    let mut telling = match (way.pieces, question.endpoint) {
+        (Some(pieces), Some(endpoint))
+            if head.status.is_success()
+                && head.headers.get(CONTENT_TYPE).is_some_and(is_stream) =>
+        {
+            Some(Telling::new(endpoint.protocol(), secret, pieces))
+        }
+        _ => None,
+    };
+    let (mut whole, mut bytes) = (BytesMut::new(), 0);
     while let Some(chunk) = body.chunk().await {
-        whole.extend_from_slice(&chunk.map_err(|fault| fault.to_string())?);
-        if whole.len() > ANSWER_BYTES_MAX {
+        let chunk = chunk.map_err(|fault| fault.to_string())?;
+        bytes += chunk.len();
+        match &mut telling {
+            Some(telling) => {
+                if telling.hears(chunk) {
+                    break;
+                }
+            }
+            None => whole.extend_from_slice(&chunk),
+        }
+        if bytes > ANSWER_BYTES_MAX {
             break;
         }
     }
     let (status, body) = (head.status.as_u16(), whole.freeze());
-    Ok(Heard { status, headers: head.headers, body, head_after })
+    let streamed = telling.map(Telling::told);
+    Ok(Heard { status, headers: head.headers, body, head_after, streamed })
 }

@@ -86,7 +86,10 @@ pub(super) fn usage(
     prices: &PriceList,
     now: Timestamp,
 ) -> Option<TestUsage> {
-    let metered = meter::unary(endpoint, &heard.body)?;
+    let metered = match &heard.streamed {
+        Some(told) => told.metered.clone(),
+        None => meter::unary(endpoint, &heard.body)?,
+    };
     let bill = prices.price(&Bill {
         service,
         asked: model,
@@ -111,7 +114,16 @@ fn accepted(
 ) -> AccountTest {
     test.verdict = Verdict::Works;
     let Some(endpoint) = question.endpoint() else { return test };
-    test.answer = answer_text(endpoint, &heard.body).map(|text| shown(&text, secret));
+    test.answer = match &heard.streamed {
+        Some(told) => told.text.clone(),
+        None => answer_text(endpoint, &heard.body),
+    };
+    test.answer = test.answer.map(|text| shown(&text, secret));
+    if let Some(error) = heard.streamed.as_ref().and_then(|told| told.error.as_ref()) {
+        test.said = Some(shown(error, secret)).filter(|words| !words.is_empty());
+        let words = "the provider has an error of its own".to_owned();
+        return AccountTest { verdict: Verdict::Failing, fault: Some(words), ..test };
+    }
     if test.answer.is_none() {
         test.verdict = Verdict::Unclear;
         test.fault = Some("the answer is no message: is this the address of an API?".to_owned());
