@@ -229,6 +229,17 @@ mod tests {
     }
 
     #[test]
+    fn pins_that_hold_are_counted_by_account() {
+        let pins = Pins::new(100);
+        pins.set(session(1), A, START);
+        pins.set(session(2), A, START.plus(MINUTE));
+        pins.set(session(3), B, START);
+        let count = |at| (pins.pinned_to(A, at), pins.pinned_to(B, at));
+        assert_eq!(count(START.plus(2 * MINUTE)), (2, 1));
+        assert_eq!(count(START.plus(60 * MINUTE)), (1, 0));
+    }
+
+    #[test]
     fn setting_again_moves_the_pin() {
         let pins = Pins::new(100);
         pins.set(session(1), A, START);

@@ -1,5 +1,6 @@
 //! The store on real SQLite files.
 
+mod account_past;
 mod accounts;
 mod changes;
 mod checkup;

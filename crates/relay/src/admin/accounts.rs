@@ -103,11 +103,17 @@ async fn change(
     let id = stored.account.id.to_string();
     let one = Selection::one(&id);
     let edit = fields.to_edit(stored, place(who, prefix))?;
-    if let Some(groups) = fields.groups() {
-        let set = account::set_groups(store, &id, &groups, now).await;
-        set.map_err(|error| at_fault(error, "groups"))?;
+    let groups = fields.groups();
+    if let Some(groups) = &groups {
+        // Before anything is changed.
+        let check = account::check_groups(store, groups).await;
+        check.map_err(|error| at_fault(error, &format!("{prefix}groups")))?;
     }
-    account::set(store, &one, edit, now).await.map_err(|error| at_fault(error, "name"))?;
+    let set = account::set(store, &one, edit, now).await;
+    set.map_err(|error| at_fault(error, &format!("{prefix}name")))?;
+    if let Some(groups) = &groups {
+        account::set_groups(store, &id, groups, now).await?;
+    }
     match fields.enabled() {
         Some(true) => drop(account::resume(store, &one, now).await?),
         Some(false) => drop(account::pause(store, &one, now).await?),
@@ -129,8 +135,10 @@ fn place<'a>(who: &'a Who, prefix: &'a str) -> Place<'a> {
 
 /// A refusal by the records, which names or something else has to do with.
 fn at_fault(error: VerbError, field: &str) -> Problem {
-    let field = if matches!(error, VerbError::Taken(_)) { "name" } else { field };
-    Problem::from(error).at(field)
+    match error {
+        VerbError::Taken(_) => Problem::from(error).at("name"),
+        _ => Problem::from(error).at(field),
+    }
 }
 
 impl AccountItem {

@@ -163,7 +163,7 @@ async fn begin(who: Who, Given(asked): Given<NewLogin>) -> Change<LoginView> {
             let groups = new.groups().unwrap_or_default();
             let name = add.name.clone();
             let begun = account::login_begin_new(&who.app.store, add, &groups, how).await;
-            (name, begun.map_err(|error| at_new(error))?)
+            (name, begun.map_err(at_new)?)
         }
         _ => {
             let why = "name an account to sign in to, or a new one: one of the two";
@@ -268,5 +268,5 @@ fn refused(error: LoginError) -> Problem {
 
 /// What nobody guesses.
 fn id() -> String {
-    random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}", u128::from_be_bytes(random()))
 }

@@ -1,6 +1,7 @@
 //! Trying a proxy before an account goes through it.
 
 use relay_core::account::AccountKind;
+use relay_core::proxy::Proxy;
 use relay_upstream::profile::profile;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -65,6 +66,6 @@ async fn test(who: Who, Given(asked): Given<TestedProxy>) -> Change<WayTest> {
     })?;
     let tried = try_way(proxy.as_ref(), &base_url).await;
     let tried = tried.map_err(|error| Problem::from(error).at("base_url"))?;
-    let by = proxy.as_ref().map_or_else(|| "direct".to_owned(), |proxy| proxy.masked());
+    let by = proxy.as_ref().map_or_else(|| "direct".to_owned(), Proxy::masked);
     Ok(Done { note: Note::of("", by).with(base_url), answer: tried.retold(who.language) })
 }

@@ -198,6 +198,16 @@ pub async fn remove(
     Ok(select::ids(&found))
 }
 
+/// Whether an account can belong to these groups, of which those that do not exist can be made.
+pub async fn check_groups(store: &Store, groups: &[String]) -> Result<(), VerbError> {
+    for name in groups {
+        if checked_group(name)?.parse::<GroupId>().is_ok() {
+            group::find(store, name).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Lets an account belong to these groups and no others; those that do not exist are made.
 pub async fn set_groups(
     store: &Store,
@@ -206,11 +216,7 @@ pub async fn set_groups(
     now: Timestamp,
 ) -> Result<AccountId, VerbError> {
     let stored = find(store, id_or_name).await?;
-    for name in groups {
-        if checked_group(name)?.parse::<GroupId>().is_ok() {
-            group::find(store, name).await?;
-        }
-    }
+    check_groups(store, groups).await?;
     import::regroup(store, &stored, groups, now).await?;
     Ok(stored.account.id)
 }

@@ -5,6 +5,7 @@ mod lists;
 mod logins;
 mod past;
 mod tests_of;
+mod ways;
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use http::Method;
 use relay::watch;
 use relay_store::accounts::NewAccount;
 use relay_store::admin_tokens::{NewAdminToken, Scope};
-use relay_testkit::{Client, FakeProvider, FakeProxy};
+use relay_testkit::{Client, FakeProvider};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -302,6 +303,10 @@ async fn what_cannot_be_names_its_field() {
         let refused = door.refused(Method::PATCH, "accounts/a", wrong.clone()).await;
         assert_eq!(refused, (400, "invalid".to_owned(), field.to_owned()), "{wrong}");
     }
+    let taken = json!({"name": "other", "groups": ["grp_77"], "priority": 3});
+    let refused = door.refused(Method::PATCH, "accounts/a", taken).await;
+    assert_eq!(refused, (404, "not_found".to_owned(), "groups".to_owned()));
+    assert_ne!(door.get("accounts/a").await["priority"], 3, "nothing has changed");
     let garbage = door.client.post("/admin/accounts", &[], "{").await;
     assert_eq!(garbage.status, 400);
     assert!(garbage.text_of_body().contains("\"invalid\""));
@@ -362,43 +367,4 @@ async fn an_account_is_paused_resumed_reset_and_removed() {
     let (status, gone) = door.ask(Method::DELETE, "accounts/a%2Fb", &Value::Null).await;
     assert_eq!((status, &gone["name"]), (200, &json!("a/b")));
     assert_eq!(door.get("accounts").await["total"], 0);
-}
-
-#[tokio::test]
-async fn a_proxy_is_tried_and_told_without_its_login() {
-    let provider = FakeProvider::start().await;
-    let proxy = FakeProxy::http().await.with_login("lena", "passhidden7");
-    let behind = NewAccount {
-        proxy: Some(proxy.url().parse().expect("a proxy")),
-        ..account("behind", &provider)
-    };
-    let mut door = Door::start([behind], &[]).await;
-    door.hides("passhidden7");
-    let url = provider.base_url();
-    let test = async |body: Value| door.post("proxies/test", body).await;
-    let good = test(json!({"proxy": proxy.url(), "base_url": url})).await;
-    assert_eq!(good["ok"], true, "{good}");
-    assert_eq!(good["words"], format!("127.0.0.1:{} answers", provider.port()));
-    assert_eq!(good["exit_address"], format!("127.0.0.1:{}", proxy.port()));
-    assert_eq!(proxy.targets().len(), 1);
-    assert_eq!(test(json!({"account": "behind"})).await["ok"], true);
-    assert_eq!(proxy.targets().len(), 2);
-    let wrong = proxy.url().replace("passhidden7", "wrong");
-    let refused = test(json!({"proxy": wrong, "base_url": url})).await;
-    assert_eq!(refused["ok"], false);
-    assert_eq!(refused["words"], "the proxy refused the login, or wants one");
-    assert_eq!(test(json!({"proxy": "", "base_url": url})).await["ok"], true, "directly");
-    assert_eq!(proxy.targets().len(), 2);
-    proxy.dies().await;
-    let gone = test(json!({"account": "behind"})).await;
-    assert_eq!(gone["ok"], false, "{gone}");
-    for (body, field) in [
-        (json!({"proxy": "nowhere", "base_url": url}), "proxy"),
-        (json!({"proxy": "http://127.0.0.1:9"}), "base_url"),
-        (json!({"base_url": "ftp://host"}), "base_url"),
-        (json!({"kind": "nonsense"}), "kind"),
-    ] {
-        let refused = door.refused(Method::POST, "proxies/test", body.clone()).await;
-        assert_eq!(refused, (400, "invalid".to_owned(), field.to_owned()), "{body}");
-    }
 }

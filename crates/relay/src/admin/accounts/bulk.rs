@@ -74,7 +74,7 @@ pub(super) struct BulkDone {
     responses((status = 200, body = BulkDone), (status = 400, body = Problem),
         (status = 404, body = Problem)))]
 pub(super) async fn bulk(who: Who, Given(asked): Given<Bulk>) -> Change<BulkDone> {
-    let named = match (&asked.ids, &asked.all_matching) {
+    let found = match (&asked.ids, &asked.all_matching) {
         (Some(ids), None) => views(&who, &Selection::Named(ids.clone())).await,
         (None, Some(filter)) => filter.find(&who).await,
         _ => {
@@ -83,14 +83,14 @@ pub(super) async fn bulk(who: Who, Given(asked): Given<Bulk>) -> Change<BulkDone
         }
     };
     let field = if asked.ids.is_some() { "ids" } else { "all_matching" };
-    let named = named.map_err(|problem| problem.at(field))?;
-    if named.is_empty() || named.len() > BULK_MAX {
+    let found = found.map_err(|problem| problem.at(field))?;
+    if found.is_empty() || found.len() > BULK_MAX {
         let why = format!("a bulk action is for 1 to {BULK_MAX} accounts");
         return Err(Problem::invalid(why).at(field));
     }
-    let ids: Vec<AccountId> = named.iter().map(|view| view.id).collect();
+    let ids: Vec<AccountId> = found.iter().map(|view| view.id).collect();
     act(&who, &asked, &ids).await?;
-    let names: Vec<&str> = named.iter().map(|view| view.name.as_str()).collect();
+    let names: Vec<&str> = found.iter().map(|view| view.name.as_str()).collect();
     let what = format!("{:?}", asked.action).to_lowercase();
     let set = asked.set.as_ref().map(|set| format!(" ({})", set.told())).unwrap_or_default();
     let detail = format!("{what}{set}: {}", names.join(", "));

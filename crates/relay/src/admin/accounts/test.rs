@@ -118,27 +118,27 @@ fn events(testing: Testing) -> impl Stream<Item = Result<Event, Infallible>> + S
         if let State::Asking(asking) = &mut testing.state {
             tokio::select! {
                 biased;
-                Some(text) = testing.heard.recv() => return Some((piece(text), testing)),
+                Some(text) = testing.heard.recv() => return Some((Ok(piece(text)), testing)),
                 test = asking => testing.state = State::Answered(Box::new(test)),
             }
         }
         if let Ok(text) = testing.heard.try_recv() {
-            return Some((piece(text), testing));
+            return Some((Ok(piece(text)), testing));
         }
         match std::mem::replace(&mut testing.state, State::Told) {
-            State::Answered(test) => Some((done(*test, testing.language), testing)),
+            State::Answered(test) => Some((Ok(done(*test, testing.language)), testing)),
             State::Asking(_) | State::Told => None,
         }
     })
 }
 
-fn piece(text: String) -> Result<Event, Infallible> {
-    Ok(event("text", &TestText { text }))
+fn piece(text: String) -> Event {
+    event("text", &TestText { text })
 }
 
-fn done(test: AccountTest, language: Language) -> Result<Event, Infallible> {
+fn done(test: AccountTest, language: Language) -> Event {
     let words = retold(test.verdict.words(), language);
-    Ok(event("done", &TestDone { test: test.retold(language), words }))
+    event("done", &TestDone { test: test.retold(language), words })
 }
 
 fn event<T: Serialize>(name: &str, data: &T) -> Event {

@@ -1,5 +1,7 @@
 //! Taking over accounts that another relay wrote down.
 
+mod told;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -12,13 +14,13 @@ use relay_core::proxy::Proxy;
 use relay_core::secret::Secret;
 use relay_store::Store;
 use relay_store::accounts::{AccountChange, NewAccount, StoredAccount};
-use serde::Serialize;
-use utoipa::ToSchema;
+
+pub use self::told::Imported;
+use self::told::{Incomplete, Skipped};
 
 use super::bundle::{Bundle, Entry, Secrets, open};
 use super::reason::has_to_sign_in;
 use super::{add, change_found, check, check_addition, checked_group, credential};
-use crate::text::{Language, retold};
 use crate::verbs::{VerbError, group};
 
 /// How a masked proxy shows that it has a login.
@@ -45,43 +47,6 @@ pub enum Run {
     Real,
     /// It is only told what would be.
     Dry,
-}
-
-/// What an import came to.
-#[derive(Debug, Default, Serialize, ToSchema)]
-pub struct Imported {
-    /// Accounts that were added.
-    pub imported: usize,
-    /// Accounts that were changed.
-    pub updated: usize,
-    /// Accounts that were not taken over, and why.
-    pub skipped: Vec<Skipped>,
-    /// Accounts that were taken over without something that the file did not have. Those that
-    /// were added are switched off until they get it.
-    pub incomplete: Vec<Incomplete>,
-    /// Names of the accounts whose sign-in came along: used in two places, it ends.
-    pub sign_ins: Vec<String>,
-    /// Names of the accounts that keep the sign-in they have, as the file's is not newer: its
-    /// tokens may be used up.
-    pub kept_sign_ins: Vec<String>,
-}
-
-/// An account that was not taken over.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Skipped {
-    /// Its name.
-    pub name: String,
-    /// Why.
-    pub why: String,
-}
-
-/// An account that lacks something.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Incomplete {
-    /// Its name.
-    pub name: String,
-    /// What it lacks.
-    pub missing: Vec<String>,
 }
 
 /// Takes accounts over. A passphrase is needed if the file has a sealed part; nothing is written
@@ -143,18 +108,6 @@ enum SignIn {
 }
 
 impl Imported {
-    /// The same for people who read another language.
-    #[must_use]
-    pub fn retold(mut self, language: Language) -> Self {
-        for skipped in &mut self.skipped {
-            skipped.why = retold(&skipped.why, language);
-        }
-        for missing in self.incomplete.iter_mut().flat_map(|it| &mut it.missing) {
-            *missing = retold(missing, language);
-        }
-        self
-    }
-
     fn note(&mut self, name: String, taken: Taken) {
         let count = if taken.is_new { &mut self.imported } else { &mut self.updated };
         *count += 1;

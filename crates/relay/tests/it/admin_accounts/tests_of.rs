@@ -93,7 +93,7 @@ async fn what_is_in_the_way_is_told_in_words() {
 async fn who_leaves_ends_the_test() {
     let provider = FakeProvider::start().await;
     let door = Door::start([account("a", &provider)], &[]).await;
-    provider.answers_once(Answer::well().slow_head(std::time::Duration::from_secs(3_600)));
+    provider.answers_once(Answer::well().slow_head(std::time::Duration::from_hours(1)));
     let headers = &[("content-type", "application/json")];
     let asked = door.client.stream("/admin/accounts/a/test", headers, "{}").await;
     until("the provider is asked", async || provider.in_flight() == 1).await;
