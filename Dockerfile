@@ -2,12 +2,22 @@
 #
 # Only the C library of Debian is used beside the binary. Certificates of authorities are built into it.
 
+# --- builds the web page, the same for every machine ---
+FROM --platform=$BUILDPLATFORM node:22-bookworm-slim AS page
+WORKDIR /build/web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+RUN --mount=type=cache,target=/npm npm ci --cache /npm
+COPY web ./
+RUN npm run build
+
 # --- builds the binary that is shipped ---
 FROM rust:1.95-slim-bookworm AS builder
 ARG TARGETARCH
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
+COPY --from=page /build/web/dist web/dist
+ENV WEBUI=skip
 # Crates and what is built of them stay in caches, so that an edit builds little anew.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,id=crs-target-${TARGETARCH},target=/build/target \

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-rust test-clients check bench fmt test-packages
+.PHONY: help run demo test test-rust test-web test-clients check bench fmt test-packages
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -24,6 +24,10 @@ test: ## all tests: Rust, examples in the documentation, real clients
 test-rust: ## the Rust tests alone
 	@scripts/setup.sh check
 	@scripts/test.sh rust $(ARGS)
+
+test-web: ## the web page alone: its tests, its size, and in a browser
+	@scripts/setup.sh test
+	@scripts/test.sh web $(ARGS)
 
 test-clients: ## the real clients alone
 	@scripts/setup.sh test

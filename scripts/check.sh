@@ -43,6 +43,18 @@ step "sizes of files, forbidden texts, snapshots" sizes_and_texts
 notes || true
 step "alerts and their tests (promtool)" alerts
 step "dashboard and alerts ask for metrics that exist" watched_metrics
+page_types() { # what the page knows of the API is what the API says of itself
+    local fresh
+    fresh=$(mktemp)
+    (cd web && npx --no-install openapi-typescript ../docs/openapi.json -o "$fresh" >/dev/null) || return 1
+    diff -q "$fresh" web/src/api/schema.d.ts >/dev/null || {
+        echo "web/src/api/schema.d.ts is old: cd web && npm run types"
+        return 1
+    }
+}
+
+step "web page: style, types (biome, tsc)" npm --prefix web run --silent check
+step "web page: the API's types are of docs/openapi.json" page_types
 step "spelling (typos)" "$TOOLS/bin/typos" --config .config/typos.toml
 step "dependencies: licences, duplicates, sources (cargo deny)" \
     "$TOOLS/bin/cargo-deny" --locked --log-level error check bans licenses sources

@@ -14,6 +14,14 @@ find_promtool() { # unpacked here, or installed by somebody
     if [ -x "$unpacked" ]; then printf '%s\n' "$unpacked"; else command -v promtool; fi
 }
 
+find_chromium() { # by the name that Debian gives it, or those of others
+    local name
+    for name in chromium chromium-browser google-chrome-stable; do
+        command -v "$name" && return
+    done
+    return 1
+}
+
 say() { printf '%s\n' "$*" >&2; }
 
 die() { # die LINE...

@@ -4,8 +4,9 @@
 #   scripts/setup.sh build    a C compiler (the crates that build C need one), cargo
 #   scripts/setup.sh check    build, the Rust tools in a Python environment of their own, and the
 #                             proxies that the Rust tests go through (tinyproxy, microsocks), and
-#                             what reads the alerts of deploy/prometheus (promtool)
-#   scripts/setup.sh test     check, and the real clients that the tests drive
+#                             what reads the alerts of deploy/prometheus (promtool), and the packages of the
+#                             web page
+#   scripts/setup.sh test     check, the real clients that the tests drive, and a browser for those of the web page
 #   scripts/setup.sh bench    build, what figures are compared with (nginx), and what counts instructions
 #                             (valgrind, and the runner of the benchmarks)
 #   scripts/setup.sh packages build, and what the packages are tried with (debootstrap, shellcheck)
@@ -152,6 +153,16 @@ install_promtool() { # unpacked, not installed: the package would start a server
     rm -rf "$TOOLS/prometheus" && mv "$unpacked" "$TOOLS/prometheus"
 }
 
+# --- the web page ------------------------------------------------------------------------------------------------
+install_page() {
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+        need_packages "the web page is neither built nor checked" nodejs npm
+    fi
+    say "installing the packages of the web page (web)"
+    (cd web && npm ci --no-audit --no-fund --loglevel=error >&2) ||
+        die "npm ci in web did not succeed" "without it: the web page is neither built nor checked"
+}
+
 # --- the real clients --------------------------------------------------------------------------------------------
 install_clients() {
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
@@ -222,6 +233,11 @@ if wants check; then
     fi
     have_proxies || install_proxies
     find_promtool >/dev/null || install_promtool
+    of_page=(scripts/setup.sh web/package-lock.json)
+    if ! stamped page "${of_page[@]}" || [ ! -e web/node_modules/.package-lock.json ]; then
+        install_page
+        stamp page "${of_page[@]}"
+    fi
 fi
 if wants test; then
     of_clients=(scripts/setup.sh tests/clients/requirements.txt tests/clients/package-lock.json)
@@ -230,6 +246,7 @@ if wants test; then
         install_clients
         stamp clients "${of_clients[@]}"
     fi
+    find_chromium >/dev/null || need_packages "the tests of the web page (web/browser) do not run" chromium fonts-noto-cjk
 fi
 if wants bench; then
     [ -x "$TOOLS/nginx/usr/sbin/nginx" ] || install_nginx

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# `make test`: the Rust tests, the examples in the documentation, and the real clients.
+# `make test`: the Rust tests, the examples in the documentation, the web page, and the real clients.
 #
 #   scripts/test.sh                    all of it
 #   scripts/test.sh rust [FILTER…]     the Rust tests alone (arguments of cargo nextest run)
+#   scripts/test.sh web [FILTER]       the web page alone: its own tests, its size, and in a browser
 #   scripts/test.sh clients [FILTER]   the real clients alone (arguments of tests/clients/run.py)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -40,15 +41,24 @@ client_tests() {
     "$TOOLS/clients/bin/python" tests/clients/run.py --bin-dir "$TARGET/debug" "$@"
 }
 
+web_tests() {
+    npm --prefix web run --silent test
+    WEBUI=require cargo build --quiet --locked --workspace --bins
+    npm --prefix web run --silent sizes
+    CRS_BIN_DIR=$TARGET/debug CHROMIUM=$(find_chromium) node web/browser/run.mjs "$@"
+}
+
 part=${1:-all}
 [ $# = 0 ] || shift
 case "$part" in
 all)
     all_rust_tests
     doc_tests
+    web_tests
     client_tests
     ;;
 rust) rust_tests "$@" ;;
+web) web_tests "$@" ;;
 clients) client_tests "$@" ;;
-*) die "usage: scripts/test.sh [rust|clients] [FILTER…]" ;;
+*) die "usage: scripts/test.sh [rust|web|clients] [FILTER…]" ;;
 esac

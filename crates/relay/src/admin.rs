@@ -14,6 +14,8 @@ mod kinds;
 mod listed;
 mod logins;
 mod proxies;
+mod session;
+mod throttle;
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
@@ -47,6 +49,7 @@ struct Head;
 static ROUTES: LazyLock<(Router, utoipa::openapi::OpenApi)> = LazyLock::new(|| {
     let (router, document) = OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(openapi))
+        .merge(session::routes())
         .merge(accounts::routes())
         .merge(groups::routes())
         .merge(kinds::routes())

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::ingress;
 use crate::route::{ClientRoute, Marks};
 use crate::shutdown::Stage;
+use crate::web;
 
 /// Answers a request.
 pub async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAddr) -> Response<Body> {
@@ -20,7 +21,7 @@ pub async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAddr) -> 
     match ClientRoute::read(request.method(), request.uri().path(), marks) {
         Some(route) => ingress::serve(app, route, request, peer).await,
         None if admin::is_its(request.uri().path()) => admin::answer(app, request, peer).await,
-        None => own(&app, request.method(), request.uri().path()),
+        None => own(&app, &request),
     }
 }
 
@@ -32,14 +33,15 @@ fn marks(headers: &HeaderMap) -> Marks {
 }
 
 /// The relay's own addresses.
-fn own(app: &App, method: &Method, path: &str) -> Response<Body> {
-    let reads = matches!(*method, Method::GET | Method::HEAD);
+fn own<B>(app: &App, request: &Request<B>) -> Response<Body> {
+    let path = request.uri().path();
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let under = |prefix: &str| path == prefix || path.starts_with(&format!("{prefix}/"));
     match path {
         "/health" if reads => health(app),
         "/" => redirect(),
         _ if under("/admin-next") => redirect(),
-        _ if under("/web") && reads => page(),
+        _ if under("/web") && reads => web::answer(path, request.headers()),
         // Shut until it is built: no credential is valid, whatever is behind the address.
         "/metrics" => json(StatusCode::UNAUTHORIZED, r#"{"error":"unauthorized"}"#),
         _ => json(StatusCode::NOT_FOUND, r#"{"error":"not found"}"#),
@@ -73,14 +75,5 @@ fn redirect() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::FOUND;
     response.headers_mut().insert(LOCATION, HeaderValue::from_static("/web"));
-    response
-}
-
-fn page() -> Response<Body> {
-    let mut response = Response::new(Body::from(include_str!("service/page.html")));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert("content-security-policy", HeaderValue::from_static("default-src 'none'"));
-    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     response
 }

@@ -89,6 +89,11 @@ impl Problem {
         self
     }
 
+    /// Whether it is of that kind.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.error.code == code
+    }
+
     fn status(&self) -> StatusCode {
         match self.error.code {
             Code::NotFound => StatusCode::NOT_FOUND,
@@ -166,8 +171,8 @@ pub(super) struct Note {
 
 impl Note {
     /// Of a thing with an id and a name.
-    pub(super) fn of(subject: impl ToString, name: impl Into<String>) -> Self {
-        Self { subject: subject.to_string(), name: name.into(), detail: String::new() }
+    pub(super) fn of(subject: impl std::fmt::Display, name: impl Into<String>) -> Self {
+        Self { subject: format!("{subject}"), name: name.into(), detail: String::new() }
     }
 
     /// With what was set.

@@ -20,8 +20,8 @@ use relay_store::audit::{Deed, Door};
 use relay_store::sessions::Session;
 use sha2::{Digest, Sha256};
 
-use super::Asked;
 use super::answer::{Code, Note, Problem};
+use super::{Asked, session};
 use crate::app::App;
 use crate::text::{Language, retold};
 
@@ -196,7 +196,11 @@ async fn identify(parts: &Parts, language: Language) -> Result<Who, Problem> {
         Some(token) => Pass::Token(by_token(&app, token).await?),
         None => Pass::Session(by_cookie(&app, headers).await?),
     };
-    if matches!(pass, Pass::Session(_)) && !is_own_page(parts) {
+    let changes = !matches!(parts.method, Method::GET | Method::HEAD);
+    if let Pass::Session(session) = &pass
+        && changes
+        && !session::is_own_page(&app, session, headers)
+    {
         return Err(Problem::new(Code::Forbidden, "the request is not from the admin page"));
     }
     let who = Who { app, address, pass, language };
@@ -246,11 +250,6 @@ pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|text| text.split(';')).filter_map(|it| it.split_once('='));
     pairs.find(|(name, _)| name.trim() == COOKIE_NAME).map(|(_, value)| value.trim())
-}
-
-/// Whether what a cookie comes with can only be sent by the relay's own page.
-fn is_own_page(parts: &Parts) -> bool {
-    matches!(parts.method, Method::GET | Method::HEAD) || parts.headers.contains_key("x-csrf-token")
 }
 
 fn language(headers: &HeaderMap) -> Language {

@@ -82,6 +82,14 @@ impl TrustedProxies {
         last
     }
 
+    /// Whether the client came by https, told by a trusted peer in `x-forwarded-proto`: the relay
+    /// itself speaks plain HTTP.
+    pub fn is_https(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        let told = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+        let first = told.and_then(|text| text.split(',').next());
+        self.trusts(peer) && first.is_some_and(|it| it.trim().eq_ignore_ascii_case("https"))
+    }
+
     /// Whether a request from `peer` claims an address that is not believed.
     pub fn is_strange(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         !self.trusts(peer)

@@ -1,0 +1,457 @@
+import { ActionIcon, Button, Checkbox, Menu, Select, Skeleton, UnstyledButton } from '@mantine/core'
+import { useHotkeys, useLocalStorage, useMediaQuery } from '@mantine/hooks'
+import {
+  ArrowDown,
+  ArrowUp,
+  ChevronLeft,
+  ChevronRight,
+  ChevronsUpDown,
+  Columns3,
+  Ellipsis,
+  X,
+} from 'lucide-react'
+import type { ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+import { count } from './format'
+import { ErrorState } from './States'
+import css from './table.module.css'
+
+export interface Column<T> {
+  /** By what the server sorts; also the column's name in what a person keeps. */
+  id: string
+  title: string
+  cell: (row: T) => ReactNode
+  /** Whether the server sorts by it. */
+  sorts?: boolean
+  /** Whether it is a number: at the right. */
+  number?: boolean
+  width?: number | string
+  /** Whether it can be hidden. */
+  hides?: boolean
+  /** Where it stands in the form for phones: not at all, in the head beside the name, below. */
+  phone?: 'none' | 'head' | 'below'
+}
+
+export interface Selected {
+  ids: Set<string>
+  set: (ids: Set<string>) => void
+}
+
+interface Props<T> {
+  /** By which the hidden columns are kept. */
+  id: string
+  columns: Column<T>[]
+  rows: T[] | undefined
+  idOf: (row: T) => string
+  nameOf: (row: T) => string
+  total?: number
+  /** How many there are is a lower bound. */
+  atLeast?: boolean
+  /** "cost", or "-cost" for the largest first. */
+  sort?: string
+  onSort?: (sort: string) => void
+  page?: number
+  perPage?: number
+  onPage?: (page: number, perPage: number) => void
+  /** Whether what is shown is of a question before. */
+  old?: boolean
+  error?: unknown
+  retry?: () => void
+  empty: ReactNode
+  /** `Menu.Item`s of a row. */
+  actions?: (row: T) => ReactNode
+  selected?: Selected
+  onOpen?: (row: T) => void
+  /** The row that is shown beside the table. */
+  open?: string | null
+}
+
+/** Every list of the page: the server sorts, filters and pages. */
+export function DataTable<T>(props: Props<T>) {
+  const [hidden, setHidden] = useLocalStorage<string[]>({
+    key: `crs-columns-${props.id}`,
+    defaultValue: [],
+  })
+  const narrow = useMediaQuery('(max-width: 767px)', undefined, { getInitialValueInEffect: false })
+  const columns = props.columns.filter((column) => !hidden.includes(column.id))
+  if (props.error && !props.rows) return <ErrorState error={props.error} retry={props.retry} />
+  if (props.rows?.length === 0) return props.empty
+  return (
+    <>
+      {narrow ? <Entries {...props} columns={columns} /> : <Rows {...props} columns={columns} />}
+      <Foot {...props} hidden={hidden} setHidden={setHidden} />
+    </>
+  )
+}
+
+function Rows<T>(props: Props<T>) {
+  const { t } = useTranslation('common')
+  const { columns, rows, selected } = props
+  const ids = rows?.map(props.idOf) ?? []
+  const chosen = ids.filter((id) => selected?.ids.has(id)).length
+  const all = () => {
+    const next = new Set(selected?.ids)
+    for (const id of ids) chosen === ids.length ? next.delete(id) : next.add(id)
+    selected?.set(next)
+  }
+  return (
+    <table className={css.table} data-old={props.old} aria-busy={!rows}>
+      <thead>
+        <tr>
+          {selected ? (
+            <th style={{ width: 36 }}>
+              <Checkbox
+                size="xs"
+                aria-label={t('selectAll')}
+                checked={chosen > 0 && chosen === ids.length}
+                indeterminate={chosen > 0 && chosen < ids.length}
+                onChange={all}
+              />
+            </th>
+          ) : null}
+          {columns.map((column) => (
+            <Head key={column.id} column={column} sort={props.sort} onSort={props.onSort} />
+          ))}
+          {props.actions ? (
+            <th style={{ width: 44 }}>
+              <span className="unseen">{t('more')}</span>
+            </th>
+          ) : null}
+        </tr>
+      </thead>
+      <tbody>
+        {rows
+          ? rows.map((row) => <Row key={props.idOf(row)} row={row} {...props} />)
+          : Array.from({ length: 10 }, (_, index) => index).map((index) => (
+              <tr key={index}>
+                <td colSpan={columns.length + (selected ? 1 : 0) + (props.actions ? 1 : 0)}>
+                  <Skeleton height={34} />
+                </td>
+              </tr>
+            ))}
+      </tbody>
+    </table>
+  )
+}
+
+function Head<T>({
+  column,
+  sort,
+  onSort,
+}: {
+  column: Column<T>
+  sort?: string
+  onSort?: (sort: string) => void
+}) {
+  const falls = sort === `-${column.id}`
+  const rises = sort === column.id
+  const order = falls ? 'descending' : rises ? 'ascending' : 'none'
+  // Numbers are of interest from the largest on.
+  const next = column.number
+    ? falls
+      ? column.id
+      : `-${column.id}`
+    : rises
+      ? `-${column.id}`
+      : column.id
+  const Arrow = falls ? ArrowDown : rises ? ArrowUp : ChevronsUpDown
+  return (
+    <th
+      style={{ width: column.width }}
+      data-number={column.number}
+      aria-sort={column.sorts && onSort ? order : undefined}
+    >
+      {column.sorts && onSort ? (
+        <button type="button" className={css.sort} onClick={() => onSort(next)}>
+          {column.title}
+          <Arrow size={14} aria-hidden />
+        </button>
+      ) : (
+        column.title
+      )}
+    </th>
+  )
+}
+
+function toggle(selected: Selected, id: string) {
+  const next = new Set(selected.ids)
+  if (!next.delete(id)) next.add(id)
+  selected.set(next)
+}
+
+function Row<T>({ row, ...props }: Props<T> & { row: T }) {
+  const { t } = useTranslation('common')
+  const { selected, onOpen } = props
+  const id = props.idOf(row)
+  const name = props.nameOf(row)
+  return (
+    <tr data-chosen={selected?.ids.has(id) || props.open === id || undefined}>
+      {selected ? (
+        <td>
+          <Checkbox
+            size="xs"
+            aria-label={t('select', { name })}
+            checked={selected.ids.has(id)}
+            onChange={() => toggle(selected, id)}
+          />
+        </td>
+      ) : null}
+      {props.columns.map((column, place) => (
+        <td key={column.id} data-number={column.number}>
+          {place === 0 && onOpen ? (
+            <UnstyledButton className={css.name} onClick={() => onOpen(row)}>
+              {column.cell(row)}
+            </UnstyledButton>
+          ) : (
+            column.cell(row)
+          )}
+        </td>
+      ))}
+      {props.actions ? (
+        <td>
+          <RowMenu name={name}>{props.actions(row)}</RowMenu>
+        </td>
+      ) : null}
+    </tr>
+  )
+}
+
+function RowMenu({ name, children }: { name: string; children: ReactNode }) {
+  const { t } = useTranslation('common')
+  return (
+    <Menu position="bottom-end" width={220}>
+      <Menu.Target>
+        <ActionIcon variant="subtle" color="gray" aria-label={t('actionsOf', { name })}>
+          <Ellipsis size={18} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>{children}</Menu.Dropdown>
+    </Menu>
+  )
+}
+
+function Entries<T>(props: Props<T>) {
+  const { columns, rows, onOpen } = props
+  if (!rows) return <Skeleton height={400} />
+  const [first, ...rest] = columns
+  const head = rest.filter((column) => column.phone === 'head')
+  const below = rest.filter((column) => (column.phone ?? 'below') === 'below')
+  return (
+    <div>
+      {rows.map((row) => (
+        <div key={props.idOf(row)} className={css.entry}>
+          <div>
+            {onOpen ? (
+              <UnstyledButton className={css.name} onClick={() => onOpen(row)}>
+                {first?.cell(row)}
+              </UnstyledButton>
+            ) : (
+              first?.cell(row)
+            )}
+          </div>
+          <div style={{ display: 'flex', gap: 8 }}>
+            {head.map((column) => (
+              <div key={column.id}>{column.cell(row)}</div>
+            ))}
+            {props.actions ? (
+              <RowMenu name={props.nameOf(row)}>{props.actions(row)}</RowMenu>
+            ) : null}
+          </div>
+          {below.map((column) => (
+            <div key={column.id} className={`${css.wide} ${column.number ? css.pair : ''}`}>
+              {column.number ? <span className="quiet">{column.title}</span> : null}
+              {column.cell(row)}
+            </div>
+          ))}
+        </div>
+      ))}
+    </div>
+  )
+}
+
+interface Hiding {
+  hidden: string[]
+  setHidden: (hidden: string[]) => void
+}
+
+function Foot<T>({
+  total,
+  page = 1,
+  perPage = 25,
+  onPage,
+  hidden,
+  setHidden,
+  ...props
+}: Props<T> & Hiding) {
+  const { t } = useTranslation('common')
+  const pages = Math.max(1, Math.ceil((total ?? 0) / perPage))
+  const hides = props.columns.filter((column) => column.hides)
+  const flip = (id: string) =>
+    setHidden(hidden.includes(id) ? hidden.filter((it) => it !== id) : [...hidden, id])
+  return (
+    <div className={css.foot}>
+      <span aria-live="polite">
+        {total === undefined
+          ? null
+          : t('rangeOf', {
+              from: count(total === 0 ? 0 : (page - 1) * perPage + 1),
+              to: count(Math.min(total, page * perPage)),
+              total: `${count(total)}${props.atLeast ? '+' : ''}`,
+            })}
+      </span>
+      {hides.length > 0 ? (
+        <Menu closeOnItemClick={false} position="top-end">
+          <Menu.Target>
+            <ActionIcon variant="subtle" color="gray" aria-label={t('columns')}>
+              <Columns3 size={18} />
+            </ActionIcon>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {hides.map((column) => (
+              <Menu.Item key={column.id} onClick={() => flip(column.id)}>
+                <Checkbox
+                  size="xs"
+                  readOnly
+                  checked={!hidden.includes(column.id)}
+                  label={column.title}
+                />
+              </Menu.Item>
+            ))}
+          </Menu.Dropdown>
+        </Menu>
+      ) : null}
+      {onPage ? (
+        <>
+          <Select
+            size="xs"
+            w={120}
+            aria-label={t('perPage', { count: perPage })}
+            allowDeselect={false}
+            data={['10', '25', '100'].map((value) => ({
+              value,
+              label: t('perPage', { count: Number(value) }),
+            }))}
+            value={String(perPage)}
+            onChange={(value) => onPage(1, Number(value))}
+          />
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={t('previous')}
+            disabled={page <= 1}
+            onClick={() => onPage(page - 1, perPage)}
+          >
+            <ChevronLeft size={18} />
+          </ActionIcon>
+          {t('page', { page: count(page), pages: count(pages) })}
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={t('next')}
+            disabled={page >= pages}
+            onClick={() => onPage(page + 1, perPage)}
+          >
+            <ChevronRight size={18} />
+          </ActionIcon>
+        </>
+      ) : null}
+    </div>
+  )
+}
+
+/** Two lines of a cell: a name, and what is quieter. */
+export const Two = ({ first, second }: { first: ReactNode; second?: ReactNode }) => (
+  <>
+    <div className={css.name}>{first}</div>
+    {second ? <div className={css.second}>{second}</div> : null}
+  </>
+)
+
+/** Filters with how many there are of each. */
+export function Filters({
+  label,
+  value,
+  options,
+  onChange,
+}: {
+  label: string
+  value: string
+  options: { value: string; label: string; count?: number }[]
+  onChange: (value: string) => void
+}) {
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out in a row
+    <div role="group" aria-label={label}>
+      {options.map((option) => (
+        <UnstyledButton
+          key={option.value}
+          className={css.filter}
+          aria-pressed={option.value === value}
+          onClick={() => onChange(option.value)}
+        >
+          {option.label}
+          {option.count === undefined ? null : <span>{count(option.count)}</span>}
+        </UnstyledButton>
+      ))}
+    </div>
+  )
+}
+
+/** Search and filters, over a table. */
+export const Tools = ({ children }: { children: ReactNode }) => (
+  <div className={css.tools}>{children}</div>
+)
+
+export interface BulkAction {
+  label: string
+  act: () => void
+  danger?: boolean
+}
+
+interface Bar {
+  selected: Selected
+  /** How many match what was asked for, if all of them can be chosen. */
+  matching?: number
+  onAll?: () => void
+  actions: BulkAction[]
+}
+
+/** What can be done to all that are chosen; Esc lets go of them. */
+export function ActionBar({ selected, matching, onAll, actions }: Bar) {
+  const { t } = useTranslation('common')
+  const clear = () => selected.set(new Set())
+  useHotkeys([['Escape', clear]])
+  if (selected.ids.size === 0) return null
+  return (
+    <div
+      className={css.bar}
+      role="toolbar"
+      aria-label={t('selected', { count: selected.ids.size })}
+    >
+      <span aria-live="polite">{t('selected', { count: selected.ids.size })}</span>
+      {onAll && matching && matching > selected.ids.size ? (
+        <button type="button" onClick={onAll}>
+          {t('allThatMatch', { count: matching })}
+        </button>
+      ) : null}
+      {actions.map((action) => (
+        <button key={action.label} type="button" data-danger={action.danger} onClick={action.act}>
+          {action.label}
+        </button>
+      ))}
+      <button type="button" aria-label={t('clear')} onClick={clear}>
+        <X size={16} />
+      </button>
+    </div>
+  )
+}
+
+/** A quiet way out of filters that let nothing through. */
+export function ClearFilters({ onClick }: { onClick: () => void }) {
+  const { t } = useTranslation('common')
+  return (
+    <Button variant="default" onClick={onClick}>
+      {t('clearFilters')}
+    </Button>
+  )
+}

@@ -1,0 +1,30 @@
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vite'
+
+const relay = process.env.CRS_URL ?? 'http://127.0.0.1:3000'
+
+export default defineConfig({
+  base: '/web/',
+  resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
+  plugins: [react()],
+  build: {
+    target: 'es2022',
+    // Fonts and pictures stay files: the policy allows no data URLs for them.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      output: {
+        manualChunks(id: string) {
+          if (
+            /node_modules\/(recharts|d3-|victory-vendor|@reduxjs|immer|redux|reselect|es-toolkit|decimal)/.test(
+              id,
+            )
+          ) {
+            return 'charts'
+          }
+        },
+      },
+    },
+  },
+  server: { proxy: { '/admin': relay, '/web/api': relay } },
+})
