@@ -1,12 +1,13 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
+import { mantineStyles } from './scripts/styles'
 
 const relay = process.env.CRS_URL ?? 'http://127.0.0.1:3000'
 
 export default defineConfig({
   base: '/web/',
   resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
-  plugins: [react()],
+  plugins: [react(), mantineStyles()],
   build: {
     target: 'es2022',
     // Fonts and pictures stay files: the policy allows no data URLs for them.

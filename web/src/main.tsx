@@ -1,7 +1,6 @@
 import './theme/global.css'
-import '@mantine/core/styles.layer.css'
+import 'virtual:mantine-styles'
 import './theme/mantine.css'
-import { MantineProvider } from '@mantine/core'
 import { QueryClientProvider } from '@tanstack/react-query'
 import { RouterProvider } from '@tanstack/react-router'
 import { setNonce } from 'get-nonce'
@@ -10,8 +9,7 @@ import { createRoot } from 'react-dom/client'
 import { queries } from './api/queries'
 import { startTexts } from './i18n'
 import { router } from './routes'
-import { schemeManager } from './theme/scheme'
-import { cssVariablesResolver, theme } from './theme/theme'
+import { Themed } from './theme/Themed'
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? ''
 // What holds the page still behind a window makes a style of its own.
@@ -22,17 +20,11 @@ startTexts().then(() => {
   if (!root) return
   createRoot(root).render(
     <StrictMode>
-      <MantineProvider
-        theme={theme}
-        cssVariablesResolver={cssVariablesResolver}
-        colorSchemeManager={schemeManager}
-        defaultColorScheme="auto"
-        getStyleNonce={() => nonce}
-      >
+      <Themed nonce={nonce}>
         <QueryClientProvider client={queries}>
           <RouterProvider router={router} />
         </QueryClientProvider>
-      </MantineProvider>
+      </Themed>
     </StrictMode>,
   )
 })

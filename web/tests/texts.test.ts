@@ -6,6 +6,8 @@ import { describe, expect, it } from 'vitest'
 const LANGUAGES = ['en', 'zh'] as const
 const AREAS = readdirSync('src/i18n/en').map((name) => name.replace('.json', ''))
 /** Texts that are the same in both languages: names, and what has no letters. */
+const NAMES =
+  /\b(Relay|English|Claude|Claude Code|Codex|Gemini CLI|Gemini|OpenAI|Cherry Studio|Windows|macOS|Linux|PowerShell|bash|cmd|API|CSV|JSON|OAuth|URL|ID|IP|TOTP|USD)\b/g
 const SAME = /^[\s\d\p{P}\p{S}]*$|^(\{\{\w+\}\}[\s\p{P}]*)+$/u
 
 type Texts = { [key: string]: string | Texts }
@@ -55,6 +57,8 @@ describe.each(AREAS)('the texts of %s', (area) => {
         `${area}:${key}`,
       ).toEqual([])
       expect(chinese.trim(), `${area}:${key}`).not.toBe('')
+      const isChinese = /\p{Script=Han}/u.test(chinese) || SAME.test(chinese.replace(NAMES, ''))
+      expect(isChinese, `${area}:${key} is not translated: ${chinese}`).toBe(true)
     }
   })
 

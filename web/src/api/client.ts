@@ -19,10 +19,16 @@ export type Query = Record<string, string | number | boolean | null | undefined 
 export const NO_ANSWER = 'no_answer'
 
 let csrfToken = ''
+let onSignedOut = () => {}
 
 /** Takes note of what changes are to be sent with, as the session tells it. */
 export const setCsrfToken = (token: string) => {
   csrfToken = token
+}
+
+/** Says what happens when the relay knows the session no more. */
+export const whenSignedOut = (act: () => void) => {
+  onSignedOut = act
 }
 
 /** An address with what is asked; nothing that is empty is sent. */
@@ -64,7 +70,13 @@ export async function ask(method: string, path: string, body?: unknown, more?: R
   const response = await fetch(path, { credentials: 'same-origin', ...request }).catch(() => {
     throw new ApiError(0, NO_ANSWER, '')
   })
-  if (!response.ok) throw await problem(response)
+  if (!response.ok) {
+    const told = await problem(response)
+    // The first word of a signed-out page and a wrong password are answers, not ends of a session.
+    const ends = told.code === 'unauthorized' && path.startsWith('/admin/')
+    if (response.status === 401 && ends && path !== '/admin/session') onSignedOut()
+    throw told
+  }
   return response
 }
 

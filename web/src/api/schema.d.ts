@@ -414,7 +414,30 @@ export interface components {
          * @description Whether an account served.
          * @enum {string}
          */
-        AbilityView: "able" | "resting" | "failing" | "paused" | "unknown";
+        AccountAbility: "able" | "resting" | "failing" | "paused" | "unknown";
+        /**
+         * @description What is done to several accounts.
+         * @enum {string}
+         */
+        AccountAction: "pause" | "resume" | "reset" | "remove" | "join" | "leave" | "set";
+        /** @description What is to be done to which accounts. */
+        AccountBulk: {
+            /** @description What is done. */
+            action: components["schemas"]["AccountAction"];
+            all_matching?: components["schemas"]["AccountFilter"] | null;
+            /** @description The group that they join or leave, by id or name. */
+            group?: string | null;
+            /** @description Ids or names. */
+            ids?: string[] | null;
+            set?: components["schemas"]["AccountFields"] | null;
+        };
+        /** @description What was done. */
+        AccountBulkDone: {
+            /** @description To how many accounts. */
+            done: number;
+            /** @description To which. */
+            ids: string[];
+        };
         /** @description All of an account. */
         AccountDetail: components["schemas"]["AccountItem"] & {
             /** @description Names of keys that are bound to it or to one of its groups: the first hundred. */
@@ -422,11 +445,56 @@ export interface components {
             /** @description How many there are. */
             bound_keys_total: number;
             /** @description Its rests and what else happened to it, newest first. */
-            events: components["schemas"]["EventView"][];
+            events: components["schemas"]["AccountEvent"][];
             /** @description The latest attempts on it that failed, newest first. */
-            faults: components["schemas"]["FaultView"][];
+            faults: components["schemas"]["AccountFault"][];
             /** @description Conversations that stay with it. */
             pinned: number;
+        };
+        /** @description Something that happened to an account. */
+        AccountEvent: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description What, in one word. */
+            name: string;
+            /**
+             * Format: date-time
+             * @description Until when, of a rest.
+             */
+            until?: string | null;
+            /** @description The same for people. */
+            words: string;
+        };
+        /** @description Which accounts are written to a file. */
+        AccountExport: {
+            /** @description Ids or names; every one unless given. */
+            ids?: string[] | null;
+            /** @description Under which secrets are sealed, at least twelve characters; without it they are left out. */
+            passphrase?: string | null;
+        };
+        /** @description An attempt on an account that failed. */
+        AccountFault: {
+            /**
+             * Format: date-time
+             * @description When the attempt went out.
+             */
+            at: string;
+            /** @description The call. */
+            call: string;
+            /** @description Why it failed, in one word. */
+            fault: string;
+            /** @description The model that was asked for. */
+            model: string;
+            /**
+             * Format: int32
+             * @description The upstream's status, if it came to one.
+             */
+            status?: number | null;
+            /** @description The same for people. */
+            words: string;
         };
         /**
          * @description Fields of an account. Of one that is added, those that are left out are as usual, and name and
@@ -456,7 +524,7 @@ export interface components {
             /** @description The groups that it belongs to, all of them; made if they do not exist. */
             groups?: string[] | null;
             /** @description Headers that are added to each request, all of them. One without a value keeps its own. */
-            headers?: components["schemas"]["HeaderFields"][] | null;
+            headers?: components["schemas"]["AccountHeader"][] | null;
             /**
              * Format: int64
              * @description Milliseconds between two bytes of a streamed answer; 0 is the relay's own.
@@ -479,7 +547,7 @@ export interface components {
             name?: string | null;
             /** @description A note for people. */
             note?: string | null;
-            oauth?: components["schemas"]["OauthFields"] | null;
+            oauth?: components["schemas"]["AccountOauth"] | null;
             /** @description What is changed in the bodies of its calls, in order. */
             payload?: components["schemas"]["PayloadRule"][] | null;
             /**
@@ -497,7 +565,7 @@ export interface components {
             sharing?: string | null;
             /** @description What an openai-api account is spoken to in: `both`, `chat` or `responses`. */
             speaks?: string | null;
-            stop_at?: components["schemas"]["MarkFields"] | null;
+            stop_at?: components["schemas"]["AccountMarks"] | null;
             /**
              * Format: int64
              * @description Milliseconds to the end of an answer that is not streamed; 0 is the relay's own.
@@ -509,16 +577,141 @@ export interface components {
              */
             weight?: number | null;
         };
+        /** @description Which accounts are meant. */
+        AccountFilter: {
+            /** @description A group that it belongs to, by id or name. */
+            group?: string | null;
+            /** @description Its kind. */
+            kind?: string | null;
+            /** @description Words that all stand in its name, note, groups, kind or sign-in, in whatever order. */
+            q?: string | null;
+            state?: components["schemas"]["AccountStanding"] | null;
+        };
+        /** @description A header that is added to each request. */
+        AccountHeader: {
+            /** @description Its name. */
+            name: string;
+            /** @description Its value; without one, that which the account has. */
+            value?: string | null;
+        };
+        /** @description A file to be taken over. */
+        AccountImport: {
+            /** @description The file. It may hold secrets, if somebody wrote it by hand. */
+            bundle: string;
+            /** @description Only tells what would be done. */
+            dry_run?: boolean;
+            /** @description What becomes of accounts whose names are taken. */
+            existing?: components["schemas"]["ExistingAccounts"];
+            /** @description Under which its secrets are sealed. */
+            passphrase?: string | null;
+        };
+        /** @description An account that lacks something. */
+        AccountIncomplete: {
+            /** @description What it lacks. */
+            missing: string[];
+            /** @description Its name. */
+            name: string;
+        };
         /** @description An account, with what it did today. */
         AccountItem: components["schemas"]["AccountView"] & {
             /** @description Its calls of today. */
-            today: components["schemas"]["TodayView"];
+            today: components["schemas"]["AccountToday"];
         };
+        /**
+         * @description At how much of its quota windows an account rests, in percent. 0 and null lift a mark, one that
+         *     is left out stays.
+         */
+        AccountMarks: {
+            /**
+             * Format: int32
+             * @description Of the 5-hour window.
+             */
+            "5h"?: number | null;
+            /**
+             * Format: int32
+             * @description Of the 7-day windows.
+             */
+            "7d"?: number | null;
+        };
+        /**
+         * @description Where an account is signed in to. Null and an empty text are the provider's own place, what is
+         *     left out stays.
+         */
+        AccountOauth: {
+            /** @description The page on which a person agrees. */
+            authorize_url?: string | null;
+            /** @description Who asks. */
+            client_id?: string | null;
+            /** @description Where the page sends its code. */
+            redirect_url?: string | null;
+            /** @description What is asked for, separated by spaces. */
+            scope?: string | null;
+            /** @description Where codes and refresh tokens are exchanged. */
+            token_url?: string | null;
+        };
+        /** @description A rest of an account. */
+        AccountRest: {
+            /** @description What for. */
+            cause: string;
+            /** @description The family of models that it is for; null is all. */
+            family?: string | null;
+            /** @description What rests: `account`, a family of models, or `host`. */
+            scope: string;
+            /** @description Whether the end is known, not guessed. */
+            stated: boolean;
+            /**
+             * Format: date-time
+             * @description When it ends.
+             */
+            until: string;
+            /** @description All of it for people. */
+            words: string;
+        };
+        /** @description An account that was not taken over. */
+        AccountSkipped: {
+            /** @description Its name. */
+            name: string;
+            /** @description Why. */
+            why: string;
+        };
+        /**
+         * @description How an account is, as lists tell it.
+         * @enum {string}
+         */
+        AccountStanding: "able" | "resting" | "failing" | "paused";
         /**
          * @description Whether an account serves calls. Of several that hold, the first here is shown.
          * @enum {string}
          */
         AccountState: "paused" | "ended" | "signed_out" | "resting" | "able";
+        /** @description At how much of a window an account rests, in percent. */
+        AccountStopAt: {
+            /**
+             * Format: int32
+             * @description Of the 5-hour window.
+             */
+            "5h"?: number | null;
+            /**
+             * Format: int32
+             * @description Of the 7-day windows.
+             */
+            "7d"?: number | null;
+        };
+        /** @description A stretch of time in which that did not change. */
+        AccountStretch: {
+            /**
+             * Format: date-time
+             * @description Its first moment.
+             */
+            from: string;
+            /** @description Whether it served. */
+            state: components["schemas"]["AccountAbility"];
+            /**
+             * Format: date-time
+             * @description The first moment after it.
+             */
+            to: string;
+        };
         /** @description The result of a test. */
         AccountTest: {
             /** @description What it answered. */
@@ -555,10 +748,70 @@ export interface components {
              * @description The upstream's status, if it answered.
              */
             status?: number | null;
-            usage?: components["schemas"]["TestUsage"] | null;
+            usage?: components["schemas"]["AccountTestUsage"] | null;
             /** @description What the test came to. */
-            verdict: components["schemas"]["Verdict"];
+            verdict: components["schemas"]["AccountVerdict"];
         };
+        /** @description How an account is tested. */
+        AccountTestAsked: {
+            /** @description The model that is asked; a small one that the account serves unless given. */
+            model?: string | null;
+            /** @description Only asks for the list of models, which costs nothing. */
+            no_answer?: boolean;
+            /** @description What is said to the model; kept nowhere. */
+            prompt?: string | null;
+            /**
+             * Format: int64
+             * @description How long the answer may take, at most five minutes; 20 seconds are the usual.
+             */
+            timeout_ms?: number | null;
+        };
+        /** @description A test that is done: the event `done`. */
+        AccountTestDone: components["schemas"]["AccountTest"] & {
+            /** @description The verdict, for people. */
+            words: string;
+        };
+        /** @description What a test used. */
+        AccountTestUsage: {
+            /**
+             * Format: double
+             * @description What they cost by the price list.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Tokens of input, caches included.
+             */
+            input_tokens: number;
+            /**
+             * Format: int64
+             * @description Tokens of output.
+             */
+            output_tokens: number;
+        };
+        /** @description What the calls of today came to. */
+        AccountToday: {
+            /**
+             * Format: int64
+             * @description How many there were.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What they cost.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Tokens of every kind.
+             */
+            tokens: number;
+        };
+        /**
+         * @description What a test came to.
+         * @enum {string}
+         */
+        AccountVerdict: "works" | "refused" | "limited" | "unclear" | "failing" | "unreachable" | "no_token";
         /** @description An account as it is shown. */
         AccountView: {
             /** @description Where it is. */
@@ -643,7 +896,7 @@ export interface components {
             /** @description Why it rests. */
             rest_cause?: string | null;
             /** @description Every rest of it, of its host and of single families of models. */
-            rests: components["schemas"]["RestView"][];
+            rests: components["schemas"]["AccountRest"][];
             /**
              * Format: date-time
              * @description When its rest ends and it serves again by itself.
@@ -668,7 +921,7 @@ export interface components {
             /** @description Whether it serves calls. */
             state: components["schemas"]["AccountState"];
             /** @description At how much of a quota window it rests. */
-            stop_at: components["schemas"]["MarksView"];
+            stop_at: components["schemas"]["AccountStopAt"];
             /**
              * Format: date-time
              * @description When the access token ends; one that can be refreshed is replaced before.
@@ -690,72 +943,48 @@ export interface components {
              */
             weight: number;
             /** @description The quota windows that the provider told of. */
-            windows: components["schemas"]["WindowView"][];
+            windows: components["schemas"]["AccountWindow"][];
         };
-        /**
-         * @description What is done to several accounts.
-         * @enum {string}
-         */
-        Action: "pause" | "resume" | "reset" | "remove" | "join" | "leave" | "set";
-        /** @description What is to be done to which accounts. */
-        Bulk: {
-            /** @description What is done. */
-            action: components["schemas"]["Action"];
-            all_matching?: components["schemas"]["Filter"] | null;
-            /** @description The group that they join or leave, by id or name. */
-            group?: string | null;
-            /** @description Ids or names. */
-            ids?: string[] | null;
-            set?: components["schemas"]["AccountFields"] | null;
+        /** @description A quota window of an account. */
+        AccountWindow: {
+            /**
+             * Format: date-time
+             * @description When it begins anew.
+             */
+            resets_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the provider said so.
+             */
+            seen_at: string;
+            /**
+             * Format: double
+             * @description How much is used, in percent.
+             */
+            used_percent: number;
+            /** @description Which: `5h`, `7d`, or `7d` and a family of models. */
+            window: string;
         };
-        /** @description What was done. */
-        BulkDone: {
-            /** @description To how many accounts. */
-            done: number;
-            /** @description To which. */
-            ids: string[];
+        /** @description How far a quota window was used over time, as far as it is known. */
+        AccountWindowPast: components["schemas"]["AccountWindow"] & {
+            /** @description What was told, oldest first. The relay keeps the last of them alone. */
+            points: components["schemas"]["AccountWindowPoint"][];
         };
-        /** @description A sign-in that is no more. */
-        CancelledView: {
-            /** @description Which. */
-            login: string;
-        };
-        /**
-         * @description What kind of problem it is, for programs.
-         * @enum {string}
-         */
-        Code: "not_found" | "invalid" | "taken" | "unauthorized" | "needs_second_factor" | "forbidden" | "throttled" | "unavailable" | "internal";
-        /** @description Something that happened to an account. */
-        EventView: {
+        /** @description How far a quota window was used at a moment. */
+        AccountWindowPoint: {
             /**
              * Format: date-time
              * @description When.
              */
             at: string;
-            /** @description What, in one word. */
-            name: string;
             /**
-             * Format: date-time
-             * @description Until when, of a rest.
+             * Format: double
+             * @description How far, in percent.
              */
-            until?: string | null;
-            /** @description The same for people. */
-            words: string;
-        };
-        /**
-         * @description What becomes of accounts whose names are taken.
-         * @enum {string}
-         */
-        ExistingAsked: "skip" | "update";
-        /** @description Which accounts are written to a file. */
-        ExportAsked: {
-            /** @description Ids or names; every one unless given. */
-            ids?: string[] | null;
-            /** @description Under which secrets are sealed, at least twelve characters; without it they are left out. */
-            passphrase?: string | null;
+            used_percent: number;
         };
         /** @description Accounts as a file. */
-        ExportedView: {
+        AccountsExported: {
             /** @description The file. */
             bundle: string;
             /**
@@ -764,37 +993,37 @@ export interface components {
              */
             sign_ins: string[];
         };
-        /** @description An attempt on an account that failed. */
-        FaultView: {
+        /** @description What an import came to. */
+        AccountsImported: {
+            /** @description Accounts that were added. */
+            imported: number;
             /**
-             * Format: date-time
-             * @description When the attempt went out.
+             * @description Accounts that were taken over without something that the file did not have. Those that
+             *     were added are switched off until they get it.
              */
-            at: string;
-            /** @description The call. */
-            call: string;
-            /** @description Why it failed, in one word. */
-            fault: string;
-            /** @description The model that was asked for. */
-            model: string;
+            incomplete: components["schemas"]["AccountIncomplete"][];
             /**
-             * Format: int32
-             * @description The upstream's status, if it came to one.
+             * @description Names of the accounts that keep the sign-in they have, as the file's is not newer: its
+             *     tokens may be used up.
              */
-            status?: number | null;
-            /** @description The same for people. */
-            words: string;
+            kept_sign_ins: string[];
+            /** @description Names of the accounts whose sign-in came along: used in two places, it ends. */
+            sign_ins: string[];
+            /** @description Accounts that were not taken over, and why. */
+            skipped: components["schemas"]["AccountSkipped"][];
+            /** @description Accounts that were changed. */
+            updated: number;
         };
-        /** @description Which accounts are meant. */
-        Filter: {
-            /** @description A group that it belongs to, by id or name. */
-            group?: string | null;
-            /** @description Its kind. */
-            kind?: string | null;
-            /** @description Words that all stand in its name, note, groups, kind or sign-in, in whatever order. */
-            q?: string | null;
-            state?: components["schemas"]["Standing"] | null;
-        };
+        /**
+         * @description What kind of problem it is, for programs.
+         * @enum {string}
+         */
+        Code: "not_found" | "invalid" | "taken" | "unauthorized" | "needs_second_factor" | "forbidden" | "throttled" | "unavailable" | "internal";
+        /**
+         * @description What becomes of accounts whose names are taken.
+         * @enum {string}
+         */
+        ExistingAccounts: "skip" | "update";
         /** @description An account of a group. */
         GroupAccount: {
             /** @description Identity. */
@@ -822,13 +1051,6 @@ export interface components {
             /** @description The name. */
             name: string;
         };
-        /** @description A header that is added to each request. */
-        HeaderFields: {
-            /** @description Its name. */
-            name: string;
-            /** @description Its value; without one, that which the account has. */
-            value?: string | null;
-        };
         /** @description Whose sign-in it is, as the provider tells. What is not told is empty. */
         Identity: {
             /** @description The provider's own id of the account. */
@@ -843,45 +1065,6 @@ export interface components {
             project: string;
             /** @description The tier of its limits. */
             tier: string;
-        };
-        /** @description A file to be taken over. */
-        ImportAsked: {
-            /** @description The file. It may hold secrets, if somebody wrote it by hand. */
-            bundle: string;
-            /** @description Only tells what would be done. */
-            dry_run?: boolean;
-            /** @description What becomes of accounts whose names are taken. */
-            existing?: components["schemas"]["ExistingAsked"];
-            /** @description Under which its secrets are sealed. */
-            passphrase?: string | null;
-        };
-        /** @description What an import came to. */
-        Imported: {
-            /** @description Accounts that were added. */
-            imported: number;
-            /**
-             * @description Accounts that were taken over without something that the file did not have. Those that
-             *     were added are switched off until they get it.
-             */
-            incomplete: components["schemas"]["Incomplete"][];
-            /**
-             * @description Names of the accounts that keep the sign-in they have, as the file's is not newer: its
-             *     tokens may be used up.
-             */
-            kept_sign_ins: string[];
-            /** @description Names of the accounts whose sign-in came along: used in two places, it ends. */
-            sign_ins: string[];
-            /** @description Accounts that were not taken over, and why. */
-            skipped: components["schemas"]["Skipped"][];
-            /** @description Accounts that were changed. */
-            updated: number;
-        };
-        /** @description An account that lacks something. */
-        Incomplete: {
-            /** @description What it lacks. */
-            missing: string[];
-            /** @description Its name. */
-            name: string;
         };
         /** @description A kind of account. */
         KindView: {
@@ -911,13 +1094,23 @@ export interface components {
             /** @description What stands on the page. */
             items: (components["schemas"]["AccountView"] & {
                 /** @description Its calls of today. */
-                today: components["schemas"]["TodayView"];
+                today: components["schemas"]["AccountToday"];
             })[];
             /** @description How many there are on all pages. */
             total: number;
         };
+        /** @description A sign-in that is no more. */
+        LoginCancelled: {
+            /** @description Which. */
+            login: string;
+        };
+        /** @description What the page of the provider gave. */
+        LoginCode: {
+            /** @description The code, or the whole address to which the browser was sent. */
+            code: string;
+        };
         /** @description A sign-in that is done. */
-        LoggedInView: {
+        LoginDone: {
             /** @description The account. */
             account: components["schemas"]["AccountItem"];
             /** @description Whether its token can be refreshed; a setup token cannot. */
@@ -946,35 +1139,6 @@ export interface components {
             /** @description The page on which a person agrees. */
             url: string;
         };
-        /**
-         * @description At how much of its quota windows an account rests, in percent. 0 and null lift a mark, one that
-         *     is left out stays.
-         */
-        MarkFields: {
-            /**
-             * Format: int32
-             * @description Of the 5-hour window.
-             */
-            "5h"?: number | null;
-            /**
-             * Format: int32
-             * @description Of the 7-day windows.
-             */
-            "7d"?: number | null;
-        };
-        /** @description At how much of a window an account rests, in percent. */
-        MarksView: {
-            /**
-             * Format: int32
-             * @description Of the 5-hour window.
-             */
-            "5h"?: number | null;
-            /**
-             * Format: int32
-             * @description Of the 7-day windows.
-             */
-            "7d"?: number | null;
-        };
         /** @description A model that is sent upstream under another name. */
         ModelMapping: {
             /** @description The name or pattern that clients ask for. */
@@ -996,22 +1160,6 @@ export interface components {
             new?: components["schemas"]["AccountFields"] | null;
             /** @description Asks for a token that serves for a year and cannot be refreshed; for claude-oauth. */
             setup_token?: boolean;
-        };
-        /**
-         * @description Where an account is signed in to. Null and an empty text are the provider's own place, what is
-         *     left out stays.
-         */
-        OauthFields: {
-            /** @description The page on which a person agrees. */
-            authorize_url?: string | null;
-            /** @description Who asks. */
-            client_id?: string | null;
-            /** @description Where the page sends its code. */
-            redirect_url?: string | null;
-            /** @description What is asked for, separated by spaces. */
-            scope?: string | null;
-            /** @description Where codes and refresh tokens are exchanged. */
-            token_url?: string | null;
         };
         /** @description Where an account is signed in to, where that is not the provider's own place. */
         OauthSettings: {
@@ -1046,11 +1194,6 @@ export interface components {
             /** @description The new one: at least 8 characters. */
             new: string;
         };
-        /** @description What the page of the provider gave. */
-        Pasted: {
-            /** @description The code, or the whole address to which the browser was sent. */
-            code: string;
-        };
         /** @description What is done to one field of a body. Names of its path have dots between them. */
         PayloadRule: {
             /** @description It gets a value, whether or not it was there. */
@@ -1070,24 +1213,6 @@ export interface components {
         /** @description Why something was not done. Nothing has changed then. */
         Problem: {
             error: components["schemas"]["Told"];
-        };
-        /** @description A rest of an account. */
-        RestView: {
-            /** @description What for. */
-            cause: string;
-            /** @description The family of models that it is for; null is all. */
-            family?: string | null;
-            /** @description What rests: `account`, a family of models, or `host`. */
-            scope: string;
-            /** @description Whether the end is known, not guessed. */
-            stated: boolean;
-            /**
-             * Format: date-time
-             * @description When it ends.
-             */
-            until: string;
-            /** @description All of it for people. */
-            words: string;
         };
         /** @description Who is signed in, and what the relay is called. */
         SessionView: {
@@ -1120,70 +1245,6 @@ export interface components {
             password: string;
             username: string;
         };
-        /** @description An account that was not taken over. */
-        Skipped: {
-            /** @description Its name. */
-            name: string;
-            /** @description Why. */
-            why: string;
-        };
-        /**
-         * @description How an account is, as lists tell it.
-         * @enum {string}
-         */
-        Standing: "able" | "resting" | "failing" | "paused";
-        /** @description A stretch of time in which that did not change. */
-        StretchView: {
-            /**
-             * Format: date-time
-             * @description Its first moment.
-             */
-            from: string;
-            /** @description Whether it served. */
-            state: components["schemas"]["AbilityView"];
-            /**
-             * Format: date-time
-             * @description The first moment after it.
-             */
-            to: string;
-        };
-        /** @description How an account is tested. */
-        TestAsked: {
-            /** @description The model that is asked; a small one that the account serves unless given. */
-            model?: string | null;
-            /** @description Only asks for the list of models, which costs nothing. */
-            no_answer?: boolean;
-            /** @description What is said to the model; kept nowhere. */
-            prompt?: string | null;
-            /**
-             * Format: int64
-             * @description How long the answer may take, at most five minutes; 20 seconds are the usual.
-             */
-            timeout_ms?: number | null;
-        };
-        /** @description A test that is done: the event `done`. */
-        TestDone: components["schemas"]["AccountTest"] & {
-            /** @description The verdict, for people. */
-            words: string;
-        };
-        /** @description What a test used. */
-        TestUsage: {
-            /**
-             * Format: double
-             * @description What they cost by the price list.
-             */
-            cost_usd: number;
-            /**
-             * Format: int64
-             * @description Tokens of input, caches included.
-             */
-            input_tokens: number;
-            /**
-             * Format: int64
-             * @description Tokens of output.
-             */
-            output_tokens: number;
-        };
         /** @description Which proxy is tried, and what is to be reached through it. */
         TestedProxy: {
             /** @description An account, whose proxy and host are tried unless others are named here. */
@@ -1195,24 +1256,6 @@ export interface components {
             /** @description The proxy, login included; empty is the direct way. Without it, that of `account`. */
             proxy?: string | null;
         };
-        /** @description What the calls of today came to. */
-        TodayView: {
-            /**
-             * Format: int64
-             * @description How many there were.
-             */
-            calls: number;
-            /**
-             * Format: double
-             * @description What they cost.
-             */
-            cost_usd: number;
-            /**
-             * Format: int64
-             * @description Tokens of every kind.
-             */
-            tokens: number;
-        };
         /** @description A problem in words. */
         Told: {
             /** @description What kind of problem it is. */
@@ -1222,11 +1265,6 @@ export interface components {
             /** @description What is wrong and what to do, in the language that was asked for. */
             message: string;
         };
-        /**
-         * @description What a test came to.
-         * @enum {string}
-         */
-        Verdict: "works" | "refused" | "limited" | "unclear" | "failing" | "unreachable" | "no_token";
         /** @description What became of trying a way out. */
         WayTest: {
             /** @description Where the way leads first, if its name can be looked up: the proxy, or the host itself. */
@@ -1240,44 +1278,6 @@ export interface components {
             ok: boolean;
             /** @description What became of it, for people. */
             words: string;
-        };
-        /** @description How far a quota window was used over time, as far as it is known. */
-        WindowPast: components["schemas"]["WindowView"] & {
-            /** @description What was told, oldest first. The relay keeps the last of them alone. */
-            points: components["schemas"]["WindowPoint"][];
-        };
-        /** @description How far a quota window was used at a moment. */
-        WindowPoint: {
-            /**
-             * Format: date-time
-             * @description When.
-             */
-            at: string;
-            /**
-             * Format: double
-             * @description How far, in percent.
-             */
-            used_percent: number;
-        };
-        /** @description A quota window of an account. */
-        WindowView: {
-            /**
-             * Format: date-time
-             * @description When it begins anew.
-             */
-            resets_at?: string | null;
-            /**
-             * Format: date-time
-             * @description When the provider said so.
-             */
-            seen_at: string;
-            /**
-             * Format: double
-             * @description How much is used, in percent.
-             */
-            used_percent: number;
-            /** @description Which: `5h`, `7d`, or `7d` and a family of models. */
-            window: string;
         };
     };
     responses: never;
@@ -1381,7 +1381,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Bulk"];
+                "application/json": components["schemas"]["AccountBulk"];
             };
         };
         responses: {
@@ -1390,7 +1390,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["BulkDone"];
+                    "application/json": components["schemas"]["AccountBulkDone"];
                 };
             };
             400: {
@@ -1420,7 +1420,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ExportAsked"];
+                "application/json": components["schemas"]["AccountExport"];
             };
         };
         responses: {
@@ -1429,7 +1429,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ExportedView"];
+                    "application/json": components["schemas"]["AccountsExported"];
                 };
             };
             400: {
@@ -1459,7 +1459,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["ImportAsked"];
+                "application/json": components["schemas"]["AccountImport"];
             };
         };
         responses: {
@@ -1468,7 +1468,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Imported"];
+                    "application/json": components["schemas"]["AccountsImported"];
                 };
             };
             400: {
@@ -1623,7 +1623,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StretchView"][];
+                    "application/json": components["schemas"]["AccountStretch"][];
                 };
             };
             400: {
@@ -1746,7 +1746,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["TestAsked"];
+                "application/json": components["schemas"]["AccountTestAsked"];
             };
         };
         responses: {
@@ -1756,7 +1756,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["TestDone"];
+                    "text/event-stream": components["schemas"]["AccountTestDone"];
                 };
             };
             400: {
@@ -1801,7 +1801,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WindowPast"][];
+                    "application/json": components["schemas"]["AccountWindowPast"][];
                 };
             };
             400: {
@@ -2060,7 +2060,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Pasted"];
+                "application/json": components["schemas"]["LoginCode"];
             };
         };
         responses: {
@@ -2069,7 +2069,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LoggedInView"];
+                    "application/json": components["schemas"]["LoginDone"];
                 };
             };
             400: {
@@ -2115,7 +2115,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CancelledView"];
+                    "application/json": components["schemas"]["LoginCancelled"];
                 };
             };
             404: {

@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { ApiError, del, get, post, setCsrfToken } from './client'
+import { ApiError, del, get, post, setCsrfToken, whenSignedOut } from './client'
 import { queries } from './queries'
 
 /** Who is signed in, and what the relay is called. */
@@ -57,3 +57,5 @@ export async function signOut() {
 
 /** Forgets a session that is over. */
 export const sessionEnded = () => queries.setQueryData(KEY, null)
+
+whenSignedOut(sessionEnded)

@@ -43,9 +43,13 @@ export function Lines({
     ...Object.fromEntries(series.map((one) => [one.id, one.values[place] ?? null])),
   }))
   return (
-    <div role="img" aria-label={label}>
+    <figure className={css.chart} aria-label={label}>
       <ResponsiveContainer width="100%" height={height}>
-        <LineChart data={rows} margin={{ top: 8, right: 0, bottom: 0, left: 0 }} accessibilityLayer>
+        <LineChart
+          data={rows}
+          margin={{ top: 8, right: 18, bottom: 0, left: 0 }}
+          accessibilityLayer
+        >
           <CartesianGrid vertical={false} stroke={colour('line')} syncWithTicks />
           <XAxis
             dataKey={(row: { bucket: Bucket }) => tick(row.bucket)}
@@ -61,6 +65,7 @@ export function Lines({
             axisLine={false}
             width={60}
             tickCount={4}
+            niceTicks="snap125"
             tick={{ fontSize: 12, fill: colour('ink-3') }}
           />
           <Tooltip
@@ -71,7 +76,7 @@ export function Lines({
               const place = buckets.indexOf(row.bucket)
               return (
                 <div className={css.tip}>
-                  <b>{when(row.bucket)}</b>
+                  <b className={css.tipWhen}>{when(row.bucket)}</b>
                   {series.map((one, at) => (
                     <div key={one.id}>
                       <span>
@@ -101,6 +106,6 @@ export function Lines({
           ))}
         </LineChart>
       </ResponsiveContainer>
-    </div>
+    </figure>
   )
 }

@@ -64,11 +64,11 @@ export function StackedBars({ stack, say, axis, when, tick, height = 240, label,
   }))
   if (asTable) return <AsTable stack={stack} say={say} when={when} />
   return (
-    <div role="img" aria-label={label}>
+    <figure className={css.chart} aria-label={label}>
       <ResponsiveContainer width="100%" height={height}>
         <ComposedChart
           data={rows}
-          margin={{ top: 8, right: 0, bottom: 0, left: 0 }}
+          margin={{ top: 8, right: 14, bottom: 0, left: 0 }}
           accessibilityLayer
         >
           <CartesianGrid vertical={false} stroke={colour('line')} syncWithTicks />
@@ -85,6 +85,7 @@ export function StackedBars({ stack, say, axis, when, tick, height = 240, label,
             axisLine={false}
             width={52}
             tickCount={4}
+            niceTicks="snap125"
             tick={{ fontSize: 12, fill: colour('ink-3') }}
           />
           <Tooltip
@@ -122,6 +123,7 @@ export function StackedBars({ stack, say, axis, when, tick, height = 240, label,
           {stack.before ? (
             <Line
               dataKey="before"
+              type="monotone"
               stroke={colour('ink-2')}
               strokeDasharray="4 3"
               strokeWidth={1.5}
@@ -133,7 +135,7 @@ export function StackedBars({ stack, say, axis, when, tick, height = 240, label,
         </ComposedChart>
       </ResponsiveContainer>
       <Legend series={stack.series} say={say} />
-    </div>
+    </figure>
   )
 }
 
@@ -153,7 +155,7 @@ function Tip({
   const change = before ? ((total - before) / before) * 100 : null
   return (
     <div className={css.tip}>
-      <b>{when(bucket)}</b>
+      <b className={css.tipWhen}>{when(bucket)}</b>
       <div>
         <span>{t('total')}</span>
         <b>{say(total)}</b>
@@ -163,10 +165,13 @@ function Tip({
           <span>{t('before')}</span>
           <span>
             {say(before)}
-            {change === null ? '' : ` ${change >= 0 ? '+' : '−'}${percent(Math.abs(change), 0)}`}
+            <span className="quiet">
+              {change === null ? '' : ` ${change >= 0 ? '+' : '−'}${percent(Math.abs(change), 0)}`}
+            </span>
           </span>
         </div>
       )}
+      <hr />
       {stack.series.map((one, at) => (
         <div key={one.id}>
           <span>
@@ -186,13 +191,13 @@ function Legend({ series, say }: { series: Series[]; say: (value: number) => str
     <ul className={css.legend}>
       {series.map((one, place) => (
         <li key={one.id}>
-          <div>
+          <div className={css.legendName}>
             <i className={css.swatch} style={{ background: colourOf(one, place) }} />
             {one.name}
           </div>
-          <div>
-            {say(one.total)}{' '}
-            <span className="quiet">{all ? `· ${percent((one.total / all) * 100, 0)}` : ''}</span>
+          <div className={css.legendValue}>
+            {say(one.total)}
+            <span>{all ? ` · ${percent((one.total / all) * 100, 0)}` : ''}</span>
           </div>
         </li>
       ))}

@@ -1,10 +1,10 @@
-import { Menu, UnstyledButton } from '@mantine/core'
+import { UnstyledButton } from '@mantine/core'
 import { useHotkeys } from '@mantine/hooks'
 import { Link, Outlet, useLocation, useNavigate } from '@tanstack/react-router'
-import { LogOut, Menu as MenuIcon, Search, ShieldCheck, TriangleAlert } from 'lucide-react'
+import { Menu as MenuIcon, Search, TriangleAlert } from 'lucide-react'
 import { lazy, Suspense, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { signOut, useSession } from '@/api/session'
+import { useSession } from '@/api/session'
 import { LiveProvider, useLive } from '@/live/live'
 import css from './frame.module.css'
 import { OwnMark } from './Mark'
@@ -13,6 +13,7 @@ import { PageWaits } from './PageWaits'
 import { LanguageSwitch, SchemeSwitch } from './Switches'
 
 const Later = lazy(() => import('./Later'))
+const PersonMenu = lazy(() => import('./PersonMenu'))
 const More = lazy(() => import('./More'))
 
 /** The page around every page: where one is, where one can go, and who one is. */
@@ -119,36 +120,13 @@ function Places({ places }: { places: Place[] }) {
 }
 
 function Who() {
-  const { t } = useTranslation('frame')
   const session = useSession()
   if (!session) return null
   return (
     <div className={css.who}>
-      <Menu position="top-start" width={220}>
-        <Menu.Target>
-          <UnstyledButton className={css.person} aria-label={t('signedInAs', { name: session.username })}>
-            <span className={css.letter} aria-hidden>
-              {session.username.slice(0, 1).toUpperCase()}
-            </span>
-            <span className={css.wide}>
-              <span className={css.personName}>{session.username}</span>
-              <span className={css.role}>{t(`role.${session.role}`)}</span>
-            </span>
-          </UnstyledButton>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item
-            component={Link}
-            to="/settings/sign-in"
-            leftSection={<ShieldCheck size={16} aria-hidden />}
-          >
-            {t('ownSignIn')}
-          </Menu.Item>
-          <Menu.Item leftSection={<LogOut size={16} aria-hidden />} onClick={signOut}>
-            {t('signOut')}
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <Suspense fallback={<div className={css.person} />}>
+        <PersonMenu session={session} />
+      </Suspense>
       <LanguageSwitch />
       <SchemeSwitch />
     </div>
@@ -185,7 +163,12 @@ function BottomBar({ onMore }: { onMore: () => void }) {
           {t(name)}
         </Link>
       ))}
-      <UnstyledButton className={css.tab} data-here={elsewhere} onClick={onMore} aria-haspopup="dialog">
+      <UnstyledButton
+        className={css.tab}
+        data-here={elsewhere}
+        onClick={onMore}
+        aria-haspopup="dialog"
+      >
         <MenuIcon size={22} strokeWidth={1.75} aria-hidden />
         {t('more')}
       </UnstyledButton>

@@ -58,6 +58,7 @@ export function Jump({ jumps, onJumped }: { jumps: boolean; onJumped: () => void
       onQueryChange={setText}
       onSpotlightClose={onJumped}
       shortcut={null}
+      attributes={{ content: { 'aria-label': t('jump') } }}
       scrollable
       maxHeight={420}
     >
@@ -65,6 +66,13 @@ export function Jump({ jumps, onJumped }: { jumps: boolean; onJumped: () => void
         placeholder={t('jump')}
         aria-label={t('jump')}
         leftSection={<Search size={17} aria-hidden />}
+        onKeyDown={(event) => {
+          // Who types and presses Enter means what comes first.
+          const [best] = all
+          if (event.key !== 'Enter' || store.getState().selected >= 0 || !best) return
+          spotlight.close()
+          navigate({ to: best.to })
+        }}
       />
       <Spotlight.ActionsList>
         {all.map((it) => (

@@ -17,4 +17,6 @@ export function Mark({ logo, size = 26 }: { logo?: string; size?: number }) {
 }
 
 /** The sign of the relay that one is signed in to. */
-export const OwnMark = ({ size }: { size?: number }) => <Mark logo={useSession()?.logo} size={size} />
+export const OwnMark = ({ size }: { size?: number }) => (
+  <Mark logo={useSession()?.logo} size={size} />
+)

@@ -6,10 +6,12 @@ import { EmptyState } from '@/parts/States'
 export function NotFound() {
   const { t } = useTranslation('frame')
   return (
-    <EmptyState title={t('notFound')} text={t('notFoundText')}>
-      <Button component={Link} to="/">
-        {t('dashboard')}
-      </Button>
-    </EmptyState>
+    <main>
+      <EmptyState title={t('notFound')} text={t('notFoundText')}>
+        <Button component={Link} to="/">
+          {t('dashboard')}
+        </Button>
+      </EmptyState>
+    </main>
   )
 }

@@ -40,6 +40,7 @@ export async function startTexts() {
       ns: ['common', 'frame'],
       defaultNS: 'common',
       interpolation: { escapeValue: false },
+      showSupportNotice: false,
       react: { useSuspense: true },
     })
 }
@@ -48,8 +49,7 @@ export async function startTexts() {
 export const language = (): Language => (i18next.language === 'zh' ? 'zh' : 'en')
 
 /** The same for what is to be drawn anew when it is switched. */
-export const useLanguage = (): Language =>
-  useTranslation().i18n.language === 'zh' ? 'zh' : 'en'
+export const useLanguage = (): Language => (useTranslation().i18n.language === 'zh' ? 'zh' : 'en')
 
 /** Switches the page to a language, and remembers it. */
 export async function speak(next: Language) {

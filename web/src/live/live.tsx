@@ -1,5 +1,5 @@
 import { createContext, type ReactNode, useContext, useEffect, useState } from 'react'
-import { refresh } from '@/api/queries'
+import { queries, refresh } from '@/api/queries'
 import { sessionEnded } from '@/api/session'
 
 /** What the relay tells by itself, at most once a second. */
@@ -11,6 +11,8 @@ export interface Live {
   finished: { calls: number; failed: number }
 }
 
+const AGAIN_MILLIS = 5_000
+
 const Figures = createContext<Live | null>(null)
 const Connected = createContext(true)
 
@@ -20,24 +22,50 @@ export const useLive = () => useContext(Figures)
 /** Whether the relay is being listened to. */
 export const useIsLive = () => useContext(Connected)
 
+interface Ears {
+  onState: (live: Live) => void
+  onConnected: (connected: boolean) => void
+}
+
+/** Listens until the function that it gives is called. */
+function listen({ onState, onConnected }: Ears): () => void {
+  let source: EventSource
+  let timer: number | undefined
+  let lost = false
+  const told = <T,>(event: Event) => JSON.parse((event as MessageEvent<string>).data) as T
+  const open = () => {
+    source = new EventSource('/admin/live')
+    source.addEventListener('open', () => {
+      onConnected(true)
+      // What was edited meanwhile was not told.
+      if (lost) void queries.invalidateQueries()
+      lost = false
+    })
+    source.addEventListener('error', () => {
+      lost = true
+      onConnected(false)
+      // A browser tries again by itself, but not after a refusal.
+      if (source.readyState !== EventSource.CLOSED) return
+      void endIfSignedOut()
+      timer = window.setTimeout(open, AGAIN_MILLIS)
+    })
+    source.addEventListener('state', (event) => onState(told<Live>(event)))
+    source.addEventListener('changed', (event) => {
+      void refresh(told<{ subject: string }>(event).subject)
+    })
+  }
+  open()
+  return () => {
+    window.clearTimeout(timer)
+    source.close()
+  }
+}
+
 /** Listens to the relay, and makes stale what it says was edited. */
 export function LiveProvider({ children }: { children: ReactNode }) {
   const [live, setLive] = useState<Live | null>(null)
   const [connected, setConnected] = useState(true)
-  useEffect(() => {
-    const source = new EventSource('/admin/live')
-    source.addEventListener('open', () => setConnected(true))
-    source.addEventListener('error', () => {
-      setConnected(false)
-      // A browser does not try again after a refusal.
-      if (source.readyState === EventSource.CLOSED) sessionEndedIfSo()
-    })
-    source.addEventListener('state', (event) => setLive(JSON.parse((event as MessageEvent).data)))
-    source.addEventListener('changed', (event) => {
-      refresh(JSON.parse((event as MessageEvent).data).subject)
-    })
-    return () => source.close()
-  }, [])
+  useEffect(() => listen({ onState: setLive, onConnected: setConnected }), [])
   return (
     <Connected.Provider value={connected}>
       <Figures.Provider value={live}>{children}</Figures.Provider>
@@ -45,7 +73,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   )
 }
 
-async function sessionEndedIfSo() {
+async function endIfSignedOut() {
   const response = await fetch('/admin/session').catch(() => null)
   if (response?.status === 401) sessionEnded()
 }

@@ -1,16 +1,27 @@
-import { ActionIcon, Button, Checkbox, Menu, Select, Skeleton, UnstyledButton } from '@mantine/core'
-import { useHotkeys, useLocalStorage, useMediaQuery } from '@mantine/hooks'
+import {
+  ActionIcon,
+  Button,
+  Checkbox,
+  Menu,
+  Select,
+  Skeleton,
+  TextInput,
+  UnstyledButton,
+} from '@mantine/core'
+import { useDebouncedCallback, useHotkeys, useLocalStorage, useMediaQuery } from '@mantine/hooks'
 import {
   ArrowDown,
   ArrowUp,
+  Check,
   ChevronLeft,
   ChevronRight,
   ChevronsUpDown,
   Columns3,
   Ellipsis,
+  Search,
   X,
 } from 'lucide-react'
-import type { ReactNode } from 'react'
+import { type ReactNode, useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { count } from './format'
 import { ErrorState } from './States'
@@ -28,8 +39,8 @@ export interface Column<T> {
   width?: number | string
   /** Whether it can be hidden. */
   hides?: boolean
-  /** Where it stands in the form for phones: not at all, in the head beside the name, below. */
-  phone?: 'none' | 'head' | 'below'
+  /** Where it stands in the form for phones: not at all, beside the name, below, two side by side. */
+  phone?: 'none' | 'head' | 'below' | 'half'
 }
 
 export interface Selected {
@@ -58,6 +69,10 @@ interface Props<T> {
   error?: unknown
   retry?: () => void
   empty: ReactNode
+  /** Search and filters, over the table; they stay when nothing is found. */
+  tools?: ReactNode
+  /** The action that is used most, shown while the row is pointed at. */
+  quick?: (row: T) => ReactNode
   /** `Menu.Item`s of a row. */
   actions?: (row: T) => ReactNode
   selected?: Selected
@@ -74,15 +89,81 @@ export function DataTable<T>(props: Props<T>) {
   })
   const narrow = useMediaQuery('(max-width: 767px)', undefined, { getInitialValueInEffect: false })
   const columns = props.columns.filter((column) => !hidden.includes(column.id))
-  if (props.error && !props.rows) return <ErrorState error={props.error} retry={props.retry} />
-  if (props.rows?.length === 0) return props.empty
+  const hiding = { all: props.columns, hidden, setHidden }
+  const isEmpty = props.rows?.length === 0
   return (
     <>
-      {narrow ? <Entries {...props} columns={columns} /> : <Rows {...props} columns={columns} />}
-      <Foot {...props} hidden={hidden} setHidden={setHidden} />
+      {props.tools ? (
+        <Tools>
+          {props.tools}
+          {narrow ? null : <ColumnsMenu {...hiding} />}
+        </Tools>
+      ) : null}
+      {props.error && !props.rows ? (
+        <ErrorState error={props.error} retry={props.retry} />
+      ) : isEmpty ? (
+        props.empty
+      ) : (
+        <>
+          {narrow ? (
+            <Entries {...props} columns={columns} />
+          ) : (
+            <Rows {...props} columns={columns} />
+          )}
+          <Foot {...props} columnsMenu={props.tools ? null : <ColumnsMenu {...hiding} />} />
+        </>
+      )}
     </>
   )
 }
+
+interface Hiding<T> {
+  all: Column<T>[]
+  hidden: string[]
+  setHidden: (hidden: string[]) => void
+}
+
+/** Which columns a person wants to see. */
+function ColumnsMenu<T>({ all, hidden, setHidden }: Hiding<T>) {
+  const { t } = useTranslation('common')
+  const hides = all.filter((column) => column.hides)
+  const flip = (id: string) =>
+    setHidden(hidden.includes(id) ? hidden.filter((it) => it !== id) : [...hidden, id])
+  if (hides.length === 0) return null
+  return (
+    <Menu closeOnItemClick={false} position="bottom-end" width={200}>
+      <Menu.Target>
+        <ActionIcon
+          className={css.columns}
+          variant="subtle"
+          color="gray"
+          aria-label={t('columns')}
+          title={t('columns')}
+        >
+          <Columns3 size={17} aria-hidden />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {hides.map((column) => (
+          <Menu.Item
+            key={column.id}
+            role="menuitemcheckbox"
+            aria-checked={!hidden.includes(column.id)}
+            leftSection={
+              <Check size={15} aria-hidden opacity={hidden.includes(column.id) ? 0 : 1} />
+            }
+            onClick={() => flip(column.id)}
+          >
+            {column.title}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
+  )
+}
+
+/** Places of rows that are still being asked for. */
+const WAITING = Array.from({ length: 10 }, (_, index) => index)
 
 function Rows<T>(props: Props<T>) {
   const { t } = useTranslation('common')
@@ -112,8 +193,8 @@ function Rows<T>(props: Props<T>) {
           {columns.map((column) => (
             <Head key={column.id} column={column} sort={props.sort} onSort={props.onSort} />
           ))}
-          {props.actions ? (
-            <th style={{ width: 44 }}>
+          {props.actions || props.quick ? (
+            <th style={{ width: props.quick ? 88 : 44 }}>
               <span className="unseen">{t('more')}</span>
             </th>
           ) : null}
@@ -122,11 +203,15 @@ function Rows<T>(props: Props<T>) {
       <tbody>
         {rows
           ? rows.map((row) => <Row key={props.idOf(row)} row={row} {...props} />)
-          : Array.from({ length: 10 }, (_, index) => index).map((index) => (
-              <tr key={index}>
-                <td colSpan={columns.length + (selected ? 1 : 0) + (props.actions ? 1 : 0)}>
-                  <Skeleton height={34} />
-                </td>
+          : WAITING.map((row) => (
+              <tr key={row} className={css.waits}>
+                {selected ? <td /> : null}
+                {columns.map((column) => (
+                  <td key={column.id} data-number={column.number}>
+                    <Skeleton height={12} width={column.number ? 48 : '62%'} />
+                  </td>
+                ))}
+                {props.actions || props.quick ? <td /> : null}
               </tr>
             ))}
       </tbody>
@@ -164,7 +249,7 @@ function Head<T>({
       {column.sorts && onSort ? (
         <button type="button" className={css.sort} onClick={() => onSort(next)}>
           {column.title}
-          <Arrow size={14} aria-hidden />
+          <Arrow size={13} aria-hidden />
         </button>
       ) : (
         column.title
@@ -199,7 +284,7 @@ function Row<T>({ row, ...props }: Props<T> & { row: T }) {
       {props.columns.map((column, place) => (
         <td key={column.id} data-number={column.number}>
           {place === 0 && onOpen ? (
-            <UnstyledButton className={css.name} onClick={() => onOpen(row)}>
+            <UnstyledButton className={css.opens} onClick={() => onOpen(row)}>
               {column.cell(row)}
             </UnstyledButton>
           ) : (
@@ -207,9 +292,12 @@ function Row<T>({ row, ...props }: Props<T> & { row: T }) {
           )}
         </td>
       ))}
-      {props.actions ? (
+      {props.actions || props.quick ? (
         <td>
-          <RowMenu name={name}>{props.actions(row)}</RowMenu>
+          <div className={css.acts}>
+            {props.quick ? <span className={css.quick}>{props.quick(row)}</span> : null}
+            {props.actions ? <RowMenu name={name}>{props.actions(row)}</RowMenu> : null}
+          </div>
         </td>
       ) : null}
     </tr>
@@ -222,7 +310,7 @@ function RowMenu({ name, children }: { name: string; children: ReactNode }) {
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
         <ActionIcon variant="subtle" color="gray" aria-label={t('actionsOf', { name })}>
-          <Ellipsis size={18} />
+          <Ellipsis size={17} aria-hidden />
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>{children}</Menu.Dropdown>
@@ -231,47 +319,75 @@ function RowMenu({ name, children }: { name: string; children: ReactNode }) {
 }
 
 function Entries<T>(props: Props<T>) {
-  const { columns, rows, onOpen } = props
-  if (!rows) return <Skeleton height={400} />
-  const [first, ...rest] = columns
-  const head = rest.filter((column) => column.phone === 'head')
-  const below = rest.filter((column) => (column.phone ?? 'below') === 'below')
+  const { rows } = props
+  if (!rows) {
+    return WAITING.slice(0, 6).map((row) => (
+      <div key={row} className={css.entry} aria-busy="true">
+        <Skeleton height={36} />
+        <Skeleton height={36} width={64} />
+        <Skeleton height={20} className={css.wide} />
+      </div>
+    ))
+  }
   return (
-    <div>
+    <div data-old={props.old} className={css.entries}>
       {rows.map((row) => (
-        <div key={props.idOf(row)} className={css.entry}>
-          <div>
-            {onOpen ? (
-              <UnstyledButton className={css.name} onClick={() => onOpen(row)}>
-                {first?.cell(row)}
-              </UnstyledButton>
-            ) : (
-              first?.cell(row)
-            )}
-          </div>
-          <div style={{ display: 'flex', gap: 8 }}>
-            {head.map((column) => (
-              <div key={column.id}>{column.cell(row)}</div>
-            ))}
-            {props.actions ? (
-              <RowMenu name={props.nameOf(row)}>{props.actions(row)}</RowMenu>
-            ) : null}
-          </div>
-          {below.map((column) => (
-            <div key={column.id} className={`${css.wide} ${column.number ? css.pair : ''}`}>
-              {column.number ? <span className="quiet">{column.title}</span> : null}
-              {column.cell(row)}
-            </div>
-          ))}
-        </div>
+        <Entry key={props.idOf(row)} row={row} {...props} />
       ))}
     </div>
   )
 }
 
-interface Hiding {
-  hidden: string[]
-  setHidden: (hidden: string[]) => void
+function Entry<T>({ row, ...props }: Props<T> & { row: T }) {
+  const { t } = useTranslation('common')
+  const { selected, onOpen } = props
+  const [first, ...rest] = props.columns
+  const at = (place: Column<T>['phone']) => rest.filter((it) => (it.phone ?? 'below') === place)
+  const id = props.idOf(row)
+  return (
+    <div className={css.entry} data-chosen={selected?.ids.has(id) || undefined}>
+      <div className={css.entryName}>
+        {selected ? (
+          <Checkbox
+            size="sm"
+            aria-label={t('select', { name: props.nameOf(row) })}
+            checked={selected.ids.has(id)}
+            onChange={() => toggle(selected, id)}
+          />
+        ) : null}
+        {onOpen ? (
+          <UnstyledButton className={css.opens} onClick={() => onOpen(row)}>
+            {first?.cell(row)}
+          </UnstyledButton>
+        ) : (
+          <div>{first?.cell(row)}</div>
+        )}
+      </div>
+      <div className={css.entryHead}>
+        {at('head').map((column) => (
+          <div key={column.id}>{column.cell(row)}</div>
+        ))}
+        {props.quick ? props.quick(row) : null}
+        {props.actions ? <RowMenu name={props.nameOf(row)}>{props.actions(row)}</RowMenu> : null}
+      </div>
+      {at('below').map((column) => (
+        <div key={column.id} className={`${css.wide} ${column.number ? css.pair : ''}`}>
+          {column.number ? <span className="quiet">{column.title}</span> : null}
+          <div>{column.cell(row)}</div>
+        </div>
+      ))}
+      {at('half').length > 0 ? (
+        <div className={`${css.wide} ${css.halves}`}>
+          {at('half').map((column) => (
+            <div key={column.id}>
+              <div className={css.halfTitle}>{column.title}</div>
+              {column.cell(row)}
+            </div>
+          ))}
+        </div>
+      ) : null}
+    </div>
+  )
 }
 
 function Foot<T>({
@@ -279,15 +395,11 @@ function Foot<T>({
   page = 1,
   perPage = 25,
   onPage,
-  hidden,
-  setHidden,
+  columnsMenu,
   ...props
-}: Props<T> & Hiding) {
+}: Props<T> & { columnsMenu: ReactNode }) {
   const { t } = useTranslation('common')
   const pages = Math.max(1, Math.ceil((total ?? 0) / perPage))
-  const hides = props.columns.filter((column) => column.hides)
-  const flip = (id: string) =>
-    setHidden(hidden.includes(id) ? hidden.filter((it) => it !== id) : [...hidden, id])
   return (
     <div className={css.foot}>
       <span aria-live="polite">
@@ -299,34 +411,16 @@ function Foot<T>({
               total: `${count(total)}${props.atLeast ? '+' : ''}`,
             })}
       </span>
-      {hides.length > 0 ? (
-        <Menu closeOnItemClick={false} position="top-end">
-          <Menu.Target>
-            <ActionIcon variant="subtle" color="gray" aria-label={t('columns')}>
-              <Columns3 size={18} />
-            </ActionIcon>
-          </Menu.Target>
-          <Menu.Dropdown>
-            {hides.map((column) => (
-              <Menu.Item key={column.id} onClick={() => flip(column.id)}>
-                <Checkbox
-                  size="xs"
-                  readOnly
-                  checked={!hidden.includes(column.id)}
-                  label={column.title}
-                />
-              </Menu.Item>
-            ))}
-          </Menu.Dropdown>
-        </Menu>
-      ) : null}
-      {onPage ? (
+      {columnsMenu}
+      {onPage && (total ?? 0) > 10 ? (
         <>
           <Select
+            className={css.perPage}
             size="xs"
-            w={120}
+            variant="unstyled"
             aria-label={t('perPage', { count: perPage })}
             allowDeselect={false}
+            comboboxProps={{ width: 130, position: 'top-end' }}
             data={['10', '25', '100'].map((value) => ({
               value,
               label: t('perPage', { count: Number(value) }),
@@ -334,25 +428,27 @@ function Foot<T>({
             value={String(perPage)}
             onChange={(value) => onPage(1, Number(value))}
           />
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            aria-label={t('previous')}
-            disabled={page <= 1}
-            onClick={() => onPage(page - 1, perPage)}
-          >
-            <ChevronLeft size={18} />
-          </ActionIcon>
-          {t('page', { page: count(page), pages: count(pages) })}
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            aria-label={t('next')}
-            disabled={page >= pages}
-            onClick={() => onPage(page + 1, perPage)}
-          >
-            <ChevronRight size={18} />
-          </ActionIcon>
+          <span className={css.turn}>
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={t('previous')}
+              disabled={page <= 1}
+              onClick={() => onPage(page - 1, perPage)}
+            >
+              <ChevronLeft size={17} aria-hidden />
+            </ActionIcon>
+            {t('page', { page: count(page), pages: count(pages) })}
+            <ActionIcon
+              variant="subtle"
+              color="gray"
+              aria-label={t('next')}
+              disabled={page >= pages}
+              onClick={() => onPage(page + 1, perPage)}
+            >
+              <ChevronRight size={17} aria-hidden />
+            </ActionIcon>
+          </span>
         </>
       ) : null}
     </div>
@@ -367,21 +463,20 @@ export const Two = ({ first, second }: { first: ReactNode; second?: ReactNode })
   </>
 )
 
-/** Filters with how many there are of each. */
-export function Filters({
-  label,
-  value,
-  options,
-  onChange,
-}: {
+interface FiltersProps {
   label: string
   value: string
   options: { value: string; label: string; count?: number }[]
   onChange: (value: string) => void
-}) {
+  /** Chips among the tools, or underlined as the first division of a page. */
+  look?: 'chips' | 'tabs'
+}
+
+/** Filters with how many there are of each. */
+export function Filters({ label, value, options, onChange, look = 'chips' }: FiltersProps) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out in a row
-    <div role="group" aria-label={label}>
+    <div role="group" aria-label={label} className={css.filters} data-look={look}>
       {options.map((option) => (
         <UnstyledButton
           key={option.value}
@@ -394,6 +489,45 @@ export function Filters({
         </UnstyledButton>
       ))}
     </div>
+  )
+}
+
+/** Searches a little after one has stopped typing. */
+export function SearchField({
+  value,
+  onChange,
+  placeholder,
+}: {
+  value: string
+  onChange: (value: string) => void
+  placeholder?: string
+}) {
+  const { t } = useTranslation('common')
+  const [text, setText] = useState(value)
+  const told = useRef(value)
+  const tell = useDebouncedCallback((next: string) => {
+    told.current = next
+    onChange(next)
+  }, 250)
+  // Back, or "clear filters", changes what is searched for from without.
+  useEffect(() => {
+    if (value === told.current) return
+    told.current = value
+    setText(value)
+  }, [value])
+  return (
+    <TextInput
+      className={css.search}
+      type="search"
+      aria-label={placeholder ?? t('search')}
+      placeholder={placeholder ?? t('search')}
+      leftSection={<Search size={15} aria-hidden />}
+      value={text}
+      onChange={(event) => {
+        setText(event.currentTarget.value)
+        tell(event.currentTarget.value)
+      }}
+    />
   )
 }
 
@@ -430,17 +564,19 @@ export function ActionBar({ selected, matching, onAll, actions }: Bar) {
     >
       <span aria-live="polite">{t('selected', { count: selected.ids.size })}</span>
       {onAll && matching && matching > selected.ids.size ? (
-        <button type="button" onClick={onAll}>
+        <button type="button" data-quiet="true" onClick={onAll}>
           {t('allThatMatch', { count: matching })}
         </button>
       ) : null}
+      <hr />
       {actions.map((action) => (
         <button key={action.label} type="button" data-danger={action.danger} onClick={action.act}>
           {action.label}
         </button>
       ))}
-      <button type="button" aria-label={t('clear')} onClick={clear}>
-        <X size={16} />
+      <hr />
+      <button type="button" aria-label={t('clear')} title={t('clear')} onClick={clear}>
+        <X size={16} aria-hidden />
       </button>
     </div>
   )

@@ -60,7 +60,7 @@ export function Pips({ label, now, most }: { label: string; now: number; most: n
     return (
       <span title={label}>
         {now}
-        {most === null ? '' : ` / ${most}`}
+        {most === null ? '' : `/${most}`}
       </span>
     )
   }
@@ -70,6 +70,9 @@ export function Pips({ label, now, most }: { label: string; now: number; most: n
       {places.map((place) => (
         <i key={place} data-on={place < now} />
       ))}
+      <span>
+        <b>{now}</b>/{most}
+      </span>
     </span>
   )
 }

@@ -1,4 +1,4 @@
-import { CircleCheck, CirclePause, CircleX, Clock, Info, TriangleAlert } from 'lucide-react'
+import { CircleCheck, CircleDashed, CircleX, Clock, Pause, TriangleAlert } from 'lucide-react'
 import type { ReactNode } from 'react'
 import css from './parts.module.css'
 
@@ -8,9 +8,9 @@ const ICONS = {
   able: CircleCheck,
   resting: Clock,
   failing: TriangleAlert,
-  paused: CirclePause,
+  paused: Pause,
   spent: CircleX,
-  idle: Info,
+  idle: CircleDashed,
 }
 
 /** A state: always an icon and a word, as no colour tells everybody the same. */
@@ -30,7 +30,7 @@ export function State({
         <Icon size={16} aria-hidden />
         {children}
       </span>
-      {more ? <div className="quiet">{more}</div> : null}
+      {more ? <div className={css.stateMore}>{more}</div> : null}
     </div>
   )
 }

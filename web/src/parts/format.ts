@@ -14,11 +14,20 @@ function numbers(name: string, options: Intl.NumberFormatOptions): Intl.NumberFo
 /** 214,380 */
 export const count = (value: number) => numbers('count', { maximumFractionDigits: 0 }).format(value)
 
-/** 9.84B, 98.4亿: for what is too large to read. */
-export const short = (value: number) =>
-  Math.abs(value) < 10_000
-    ? count(value)
-    : numbers('short', { notation: 'compact', maximumSignificantDigits: 3 }).format(value)
+/** Keeps a figure and its unit on one line. */
+const TIED = '\u00a0'
+
+function compact(value: number): string {
+  const format = numbers('short', { notation: 'compact', maximumSignificantDigits: 3 })
+  const parts = format.formatToParts(value)
+  const unit = parts.find((part) => part.type === 'compact')?.value ?? ''
+  const figure = parts.filter((part) => !['compact', 'literal'].includes(part.type))
+  const text = figure.map((part) => part.value).join('')
+  return unit ? `${text}${TIED}${unit === 'K' ? 'k' : unit}` : text
+}
+
+/** 9.84 B, 98.4 亿: for what is too large to read. */
+export const short = (value: number) => (Math.abs(value) < 10_000 ? count(value) : compact(value))
 
 /** $6,218.40, or four places under ten cents. */
 export function money(usd: number): string {
@@ -31,7 +40,7 @@ export function money(usd: number): string {
   return `${usd < 0 ? '−' : ''}$${text}`
 }
 
-/** $1.2K: for axes. */
+/** $1.2 k: for axes. */
 export const shortMoney = (usd: number) =>
   Math.abs(usd) < 1_000
     ? `$${numbers('axis', { maximumSignificantDigits: 3 }).format(usd)}`
@@ -85,7 +94,11 @@ const largest = (seconds: number) => {
 }
 
 const moments = (options: Intl.DateTimeFormatOptions, zone?: string) =>
-  new Intl.DateTimeFormat(locale(), { ...options, timeZone: zone, hour12: false })
+  new Intl.DateTimeFormat(language() === 'zh' ? 'zh-CN' : 'en-GB', {
+    ...options,
+    timeZone: zone,
+    hourCycle: 'h23',
+  })
 
 /** 14:05, or 26 Nov 18:00 if it is of another day; in the viewer's zone. */
 export function moment(at: string, zone?: string): string {

@@ -61,7 +61,7 @@ export const theme = createTheme({
   colors: { accent, red, gray, dark: grayInDark },
   fontFamily: LETTERS,
   fontFamilyMonospace:
-    'ui-monospace, "SF Mono", Menlo, Consolas, "Noto Sans Mono", "Noto Sans Mono CJK SC", monospace',
+    'ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", "Liberation Mono", monospace',
   headings: { fontFamily: LETTERS, fontWeight: '600' },
   fontSizes: { xs: '12px', sm: '13px', md: '14px', lg: '15px', xl: '22px' },
   lineHeights: { xs: '16px', sm: '18px', md: '20px', lg: '20px', xl: '28px' },
@@ -76,7 +76,15 @@ export const theme = createTheme({
     Button: { defaultProps: { size: 'sm' } },
     Checkbox: { defaultProps: { radius: 4 } },
     Drawer: { defaultProps: { shadow: 'md' } },
-    Menu: { defaultProps: { shadow: 'md', radius: 'lg', transitionProps: { duration: 120 } } },
+    // The first item gets the focus; a place of its own for it is no part of a menu for screen readers.
+    Menu: {
+      defaultProps: {
+        shadow: 'md',
+        radius: 'lg',
+        transitionProps: { duration: 120 },
+        withInitialFocusPlaceholder: false,
+      },
+    },
     Modal: { defaultProps: { radius: 'lg', transitionProps: { duration: 150 } } },
     Popover: { defaultProps: { shadow: 'md', radius: 'lg' } },
     Skeleton: { defaultProps: { radius: 'sm' } },

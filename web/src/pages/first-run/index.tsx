@@ -30,13 +30,19 @@ export default function FirstRunPage() {
   return (
     <div className={css.page}>
       <h1>{t('first.title')}</h1>
-      <p className="quiet">{t('first.text')}</p>
+      <p className={css.intro}>{t('first.text')}</p>
       <ol className={css.steps}>
         <Step
           {...step(0)}
           name={t('first.password')}
           text={done[0] ? t('first.passwordDone') : t('first.passwordText')}
-          act={done[0] && !session?.totp ? <Link to="/settings">{t('first.totp')}</Link> : null}
+          act={
+            done[0] && !session?.totp ? (
+              <Link to="/settings/$part" params={{ part: 'sign-in' }}>
+                {t('first.totp')}
+              </Link>
+            ) : null
+          }
         >
           {done[0] ? null : <Password />}
         </Step>
@@ -44,13 +50,21 @@ export default function FirstRunPage() {
           {...step(1)}
           name={t('first.account')}
           text={accounts ? t('first.accountDone', { count: accounts }) : t('first.accountText')}
-          act={<Go to="/accounts/add" main={now === 1} label={t('first.account')} />}
+          act={
+            now >= 1 || now < 0 ? (
+              <Go to="/accounts/add" main={now === 1} label={t('first.account')} />
+            ) : null
+          }
         />
         <Step
           {...step(2)}
           name={t('first.key')}
           text={keys ? t('first.keyDone', { count: keys }) : t('first.keyText')}
-          act={<Go to="/keys/add" main={now === 2} label={t('first.key')} />}
+          act={
+            now >= 2 || now < 0 ? (
+              <Go to="/keys/add" main={now === 2} label={t('first.key')} />
+            ) : null
+          }
         />
         <Step
           {...step(3)}
@@ -59,16 +73,16 @@ export default function FirstRunPage() {
           act={
             calls ? (
               <Go to="/" main label={t('first.openDashboard')} />
-            ) : (
-              <Go to="/guide" main={now === 3} label={t('first.openGuide')} />
-            )
+            ) : now === 3 ? (
+              <Go to="/guide" main label={t('first.openGuide')} />
+            ) : null
           }
         />
       </ol>
-      <h2 style={{ fontSize: 14 }}>{t('first.demo')}</h2>
-      <p className="quiet">
+      <div className={css.demo}>
+        <h2>{t('first.demo')}</h2>
         {t('first.demoText')} <Code>crs demo</Code>
-      </p>
+      </div>
     </div>
   )
 }
@@ -94,9 +108,9 @@ const Step = ({ place, done, now, name, text, act, children }: StepProps) => (
     <span className={css.mark}>{done ? <Check size={15} aria-hidden /> : place + 1}</span>
     <div>
       <div className={css.name}>{name}</div>
-      <div className="quiet">{text}</div>
+      <div className={css.text}>{text}</div>
     </div>
-    <div>{act}</div>
+    <div className={css.beside}>{act}</div>
     {children ? <div className={css.form}>{children}</div> : null}
   </li>
 )

@@ -1,3 +1,5 @@
+import { NotBuilt } from '@/frame/NotBuilt'
+
 export default function Page() {
-  return null
+  return <NotBuilt name="guide" command="crs demo" />
 }

@@ -1,3 +1,5 @@
+import { NotBuilt } from '@/frame/NotBuilt'
+
 export default function Page() {
-  return null
+  return <NotBuilt name="prices" command="crs price list" />
 }

@@ -12,7 +12,7 @@ const CHOSEN = 3
 export function Picture() {
   const { t } = useTranslation('signin')
   return (
-    <svg viewBox="0 0 460 480" fill="none" aria-hidden="true">
+    <svg viewBox="-20 0 500 470" fill="none" aria-hidden="true">
       {KEYS.map((y, place) => (
         <g
           key={y}
@@ -41,9 +41,15 @@ export function Picture() {
           </g>
         )
       })}
-      <rect x="198" y={HUB - 27} width="54" height="54" rx="14" fill="#16181d" />
-      <g stroke="#fff" strokeWidth="3" strokeLinecap="round">
-        <path d={`M210 ${HUB - 10}h6l9 10h14M210 ${HUB + 10}h6l9-10`} />
+      <rect x="198" y={HUB - 27} width="54" height="54" rx="14" fill={colour('ink')} />
+      <g
+        transform={`translate(209 ${HUB - 16})`}
+        stroke={colour('bg')}
+        strokeWidth="2.4"
+        strokeLinecap="round"
+      >
+        <path d="M7 9.5h2.5c3.4 0 5 6.5 9 6.5M7 22.5h2.5c3.4 0 5-6.5 9-6.5M7 16h5M22.6 16H26" />
+        <circle cx="19.6" cy="16" r="2.9" fill={colour('ink')} />
       </g>
       <text x="20" y="450" textAnchor="middle" fontSize="12" fill={colour('ink-3')}>
         {t('keys')}

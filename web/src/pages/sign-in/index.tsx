@@ -7,6 +7,7 @@ import { type FormEvent, type KeyboardEvent, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError, get } from '@/api/client'
 import { signIn } from '@/api/session'
+import { Mark } from '@/frame/Mark'
 import { LanguageSwitch, SchemeSwitch } from '@/frame/Switches'
 import { span } from '@/parts/format'
 import { useProblem } from '@/parts/States'
@@ -37,18 +38,20 @@ export default function SignInPage() {
     <div className={css.page}>
       <div className={css.left}>
         <header className={css.top}>
-          <img src={site?.logo || '/web/mark.svg'} alt="" />
+          <Mark logo={site?.logo} />
           <span>{title}</span>
           <LanguageSwitch />
           <SchemeSwitch />
         </header>
         <main className={css.form}>
           <h1>{t('signIn')}</h1>
-          <p className="quiet">{t('who')}</p>
+          <p className={css.who}>{t('who')}</p>
           <Form />
         </main>
         <footer className={css.foot}>
-          <KeyRound size={15} aria-hidden /> {t('haveKey')} <Link to="/stats">{t('seeUse')}</Link>
+          <KeyRound size={16} aria-hidden />
+          <span>{t('haveKey')}</span>
+          <Link to="/stats">{t('seeUse')}</Link>
         </footer>
       </div>
       <div className={css.right}>
@@ -70,7 +73,8 @@ function Form() {
   const [wrong, setWrong] = useState<string | null>(null)
   const [caps, setCaps] = useState(false)
   const [busy, setBusy] = useState(false)
-  const first = useRef<HTMLInputElement>(null)
+  /** The field that is most likely wrong. */
+  const again = useRef<HTMLInputElement>(null)
 
   const told = (error: unknown): string | null => {
     if (!(error instanceof ApiError)) return problem(error)
@@ -97,7 +101,7 @@ function Form() {
       await navigate({ href: `/web${next}`, replace: true })
     } catch (error) {
       setWrong(told(error))
-      first.current?.focus()
+      again.current?.focus()
     } finally {
       setBusy(false)
     }
@@ -123,7 +127,7 @@ function Form() {
             onChange={(event) => setCode(event.currentTarget.value)}
             data-autofocus
             autoFocus
-            ref={first}
+            ref={again}
           />
         ) : (
           <>
@@ -137,7 +141,6 @@ function Form() {
               autoFocus
               required
               withAsterisk={false}
-              ref={first}
             />
             <PasswordInput
               size="md"
@@ -149,6 +152,7 @@ function Form() {
               visibilityToggleButtonProps={{ 'aria-label': t('showPassword') }}
               required
               withAsterisk={false}
+              ref={again}
             />
           </>
         )}
@@ -156,9 +160,8 @@ function Form() {
           {t('signIn')}
         </Button>
       </Stack>
-      <p className="quiet">
+      <p className={css.forgotten}>
         {t('forgotten')}
-        <br />
         <Code>crs admin reset-password</Code>
       </p>
     </form>
