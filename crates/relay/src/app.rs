@@ -18,6 +18,7 @@ use relay_store::pins::Pins;
 use relay_store::pool::Store;
 use tokio::sync::RwLock;
 
+use crate::admin::Desk;
 use crate::body::BodyMemory;
 use crate::bookkeeping::Bookkeeping;
 use crate::call::Orphanage;
@@ -86,6 +87,8 @@ pub struct App {
     pub refusals: Refusals,
     /// Events on their way to the database.
     pub outbox: Outbox,
+    /// What the admin API remembers.
+    pub desk: Desk,
     /// What is counted for a system that watches.
     pub metrics: Arc<Metrics>,
     /// Whether the database keeps up.

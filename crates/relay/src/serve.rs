@@ -25,6 +25,7 @@ use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::admin::Desk;
 use crate::app::App;
 use crate::body::BodyMemory;
 use crate::bookkeeping::{Bookkeeper, Bookkeeping, settle_after_crash};
@@ -132,6 +133,7 @@ pub async fn start(
         open_calls: OpenCalls::default(),
         stranger_warning: Once::new(),
         guesses: Guesses::default(),
+        desk: Desk::default(),
         refusals: Refusals::default(),
         shutdown: Shutdown::default(),
         settings,

@@ -71,6 +71,11 @@ impl Problem {
         Self::new(Code::NotFound, "there is nothing at this address")
     }
 
+    /// Whether it is a problem of that kind.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.error.code == code
+    }
+
     /// With the field that is wrong.
     pub(super) fn at(mut self, field: &str) -> Self {
         self.error.field = Some(field.to_owned());
@@ -134,7 +139,7 @@ impl Problem {
     }
 
     /// A fault of the relay: what it is stays in the log.
-    fn ours(error: &dyn std::error::Error) -> Self {
+    pub(super) fn ours(error: &dyn std::error::Error) -> Self {
         tracing::error!(%error, "the admin API failed");
         Self::new(Code::Internal, "the relay failed to do it; its log says why")
     }

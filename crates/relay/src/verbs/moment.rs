@@ -25,13 +25,13 @@ fn civil(moment: Timestamp) -> jiff::Timestamp {
 
 /// For `serialize_with`: a moment in RFC 3339.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-pub(super) fn serialize<S: Serializer>(moment: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn serialize<S: Serializer>(moment: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&rfc3339(*moment))
 }
 
 /// For `serialize_with`: a moment in RFC 3339, or null.
 #[expect(clippy::ref_option, reason = "serde calls it so")]
-pub(super) fn serialize_option<S: Serializer>(
+pub(crate) fn serialize_option<S: Serializer>(
     moment: &Option<Timestamp>,
     to: S,
 ) -> Result<S::Ok, S::Error> {
