@@ -8,11 +8,10 @@ import {
 } from '@tanstack/react-router'
 import { queries } from './api/queries'
 import { sessionQuery } from './api/session'
-import { NotFound } from './frame/NotFound'
 import { PageError } from './frame/PageError'
 import { PageWaits } from './frame/PageWaits'
 
-const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound })
+const root = createRootRoute({ component: Outlet })
 
 const frame = () => import('./frame/Frame')
 
@@ -58,6 +57,7 @@ const tree = root.addChildren([
     inFrame('/settings', () => import('./pages/settings')),
     inFrame('/settings/$part', () => import('./pages/settings')),
     inFrame('/guide', () => import('./pages/guide')),
+    inFrame('$', () => import('./frame/NotFound')),
   ]),
   alone('/sign-in', () => import('./pages/sign-in')),
   alone('/stats', () => import('./pages/stats')),

@@ -10,6 +10,9 @@ const NAMES =
   /\b(Relay|English|Claude|Claude Code|Codex|Gemini CLI|Gemini|OpenAI|Cherry Studio|Windows|macOS|Linux|PowerShell|bash|cmd|API|CSV|JSON|OAuth|URL|ID|IP|TOTP|USD)\b/g
 const SAME = /^[\s\d\p{P}\p{S}]*$|^(\{\{\w+\}\}[\s\p{P}]*)+$/u
 
+/** Addresses and names of files are the same in every language. */
+const ADDRESS = /^[^\s]*(:\/\/|[./@])[^\s]*$/
+
 type Texts = { [key: string]: string | Texts }
 
 function flat(texts: Texts, before = ''): Map<string, string> {
@@ -77,6 +80,26 @@ describe.each(AREAS)('the texts of %s', (area) => {
   })
 })
 
+it('every text that is asked for exists', () => {
+  const known = new Map(
+    AREAS.map((area) => [area, new Set([...texts('en', area).keys()].map(stem))] as const),
+  )
+  const missing = code.flatMap(({ path, text }) => {
+    const areas = [...text.matchAll(/(?:useTranslation\(|getFixedT\(null, )'(\w[\w-]*)'/g)].map(
+      (it) => it[1] as string,
+    )
+    if (areas.length === 0) return []
+    const asked = [...text.matchAll(/\bt\w?\('([^'$]+)'/g)].map((it) => it[1] as string)
+    return asked
+      .filter((key) => {
+        const [area, name] = key.includes(':') ? (key.split(':') as [string, string]) : [null, key]
+        return !(area ? [area] : areas).some((it) => known.get(it)?.has(stem(name)))
+      })
+      .map((key) => `${path}: ${key}`)
+  })
+  expect(missing).toEqual([])
+})
+
 it('no text stands in the code', () => {
   const found: string[] = []
   for (const { path, text } of code.filter((it) => it.path.endsWith('.tsx'))) {
@@ -92,7 +115,8 @@ it('no text stands in the code', () => {
         named &&
         node.initializer &&
         ts.isStringLiteral(node.initializer) &&
-        /\p{L}{2,}/u.test(node.initializer.text)
+        /\p{L}{2,}/u.test(node.initializer.text) &&
+        !ADDRESS.test(node.initializer.text)
       ) {
         found.push(`${path}: ${node.initializer.text}`)
       }

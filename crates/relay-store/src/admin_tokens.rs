@@ -116,6 +116,12 @@ impl Store {
         Ok(())
     }
 
+    /// How many tokens there are.
+    pub async fn count_admin_tokens(&self) -> Result<i64, StoreError> {
+        let row = sqlx::query("select count(*) from admin_tokens").fetch_one(&self.reader).await?;
+        Columns::of(&row).take()
+    }
+
     /// Removes a token; tells whether there was one.
     pub async fn remove_admin_token(&self, id: i64) -> Result<bool, StoreError> {
         let done = sqlx::query("delete from admin_tokens where id = $1")

@@ -1,12 +1,15 @@
 //! The table `admins`: who may sign in to the admin page.
 
 use relay_core::clock::Timestamp;
+use relay_core::secret::Secret;
 use serde::{Deserialize, Serialize};
+use sqlx::SqliteConnection;
 
 use crate::changes::{Op, Subject, note};
-use crate::columns::Columns;
+use crate::columns::{Columns, word};
 use crate::error::{StoreError, taken};
 use crate::pool::Store;
+use crate::vault_keys::open_text;
 
 /// What an administrator may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +40,41 @@ pub struct Admin {
     pub disabled: bool,
     /// Whether a code of a second factor is asked for.
     pub has_totp: bool,
+    /// When one of their sessions was last used.
+    pub seen_at: Option<Timestamp>,
+}
+
+/// What is changed of an administrator; what is `None` stays.
+#[derive(Clone, Default)]
+pub struct AdminChange {
+    /// What they may do.
+    pub role: Option<Role>,
+    /// Whether they may not sign in.
+    pub disabled: Option<bool>,
+    /// The hash of a new password.
+    pub password_hash: Option<String>,
+    /// No second factor is asked for any more.
+    pub drops_totp: bool,
+}
+
+/// What came of a change or a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AdminEdit {
+    /// It is done, and their sessions are over.
+    Done,
+    /// There is nobody of that name.
+    Missing,
+    /// It would leave nobody who can change anything. Nothing was written.
+    LastOne,
+}
+
+impl std::fmt::Debug for AdminChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdminChange")
+            .field("role", &self.role)
+            .field("disabled", &self.disabled)
+            .finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for Admin {
@@ -48,23 +86,38 @@ impl std::fmt::Debug for Admin {
     }
 }
 
+const COLUMNS: &str = "select id, username, password_hash, created_at, password_changed_at, role,
+    disabled, length(sealed_totp) > 0,
+    (select max(seen_at) from sessions where sessions.admin_id = admins.id) from admins";
+
 impl Store {
-    /// Adds an administrator.
+    /// Adds an administrator who may do everything.
     pub async fn add_admin(
         &self,
         username: &str,
         password_hash: &str,
         now: Timestamp,
     ) -> Result<i64, StoreError> {
+        self.add_admin_as(Role::Admin, (username, password_hash), now).await
+    }
+
+    /// Adds an administrator: their name, and the hash of their password.
+    pub async fn add_admin_as(
+        &self,
+        role: Role,
+        (username, password_hash): (&str, &str),
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
         let mut edit = self.edit().await?;
         let row = sqlx::query(
             "insert into admins (username, password_hash, created_at, password_changed_at, role,
                  sealed_totp, totp_step, disabled)
-             values ($1, $2, $3, $3, 'admin', x'', 0, 0) returning id",
+             values ($1, $2, $3, $3, $4, x'', 0, 0) returning id",
         )
         .bind(username)
         .bind(password_hash)
         .bind(now.as_millis())
+        .bind(word(role))
         .fetch_one(&mut *edit)
         .await
         .map_err(|error| taken(error, username))?;
@@ -76,28 +129,18 @@ impl Store {
 
     /// The administrator of that name.
     pub async fn find_admin(&self, username: &str) -> Result<Option<Admin>, StoreError> {
-        let row = sqlx::query(
-            "select id, username, password_hash, created_at, password_changed_at, role, disabled,
-                 length(sealed_totp) > 0
-             from admins where username = $1",
-        )
-        .bind(username)
-        .fetch_optional(&self.reader)
-        .await?;
-        row.map(|row| {
-            let mut columns = Columns::of(&row);
-            Ok(Admin {
-                id: columns.take()?,
-                username: columns.string()?,
-                password_hash: columns.string()?,
-                created_at: columns.at()?,
-                password_changed_at: columns.at()?,
-                role: columns.word("role")?,
-                disabled: columns.flag()?,
-                has_totp: columns.flag()?,
-            })
-        })
-        .transpose()
+        let row = sqlx::query(sqlx::AssertSqlSafe(format!("{COLUMNS} where username = $1")))
+            .bind(username)
+            .fetch_optional(&self.reader)
+            .await?;
+        row.map(|row| read(&mut Columns::of(&row))).transpose()
+    }
+
+    /// Every administrator, in the order in which they were added.
+    pub async fn admins(&self) -> Result<Vec<Admin>, StoreError> {
+        let text = format!("{COLUMNS} order by id");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(text)).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| read(&mut Columns::of(row))).collect()
     }
 
     /// Whether there is any administrator: tells a first start from a later one.
@@ -114,24 +157,148 @@ impl Store {
         password_hash: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let password_hash = Some(password_hash.to_owned());
+        let change = AdminChange { password_hash, ..AdminChange::default() };
+        Ok(self.change_admin(username, &change, now).await? == AdminEdit::Done)
+    }
+
+    /// Changes an administrator, which ends all their sessions.
+    pub async fn change_admin(
+        &self,
+        username: &str,
+        change: &AdminChange,
+        now: Timestamp,
+    ) -> Result<AdminEdit, StoreError> {
         let mut edit = self.edit().await?;
         let row = sqlx::query(
-            "update admins set password_hash = $2, password_changed_at = $3
+            "update admins set role = coalesce($2, role), disabled = coalesce($3, disabled),
+                 password_hash = coalesce($4, password_hash),
+                 password_changed_at = iif($4 is null, password_changed_at, $5),
+                 sealed_totp = iif($6, x'', sealed_totp)
              where username = $1 returning id",
         )
         .bind(username)
-        .bind(password_hash)
+        .bind(change.role.map(word))
+        .bind(change.disabled.map(i64::from))
+        .bind(&change.password_hash)
         .bind(now.as_millis())
+        .bind(i64::from(change.drops_totp))
         .fetch_optional(&mut *edit)
         .await?;
-        let Some(row) = row else { return Ok(false) };
+        let Some(row) = row else { return Ok(AdminEdit::Missing) };
         let id: i64 = Columns::of(&row).take()?;
+        let narrows = change.role == Some(Role::Viewer) || change.disabled == Some(true);
+        if narrows && !has_able(&mut edit).await? {
+            return Ok(AdminEdit::LastOne);
+        }
         sqlx::query("delete from sessions where admin_id = $1")
             .bind(id)
             .execute(&mut *edit)
             .await?;
         note(&mut edit, (Subject::Admin, Op::Changed), id, now).await?;
         edit.commit().await?;
-        Ok(true)
+        Ok(AdminEdit::Done)
     }
+
+    /// Removes an administrator and their sessions.
+    pub async fn remove_admin(
+        &self,
+        username: &str,
+        now: Timestamp,
+    ) -> Result<AdminEdit, StoreError> {
+        let mut edit = self.edit().await?;
+        let row = sqlx::query("delete from admins where username = $1 returning id")
+            .bind(username)
+            .fetch_optional(&mut *edit)
+            .await?;
+        let Some(row) = row else { return Ok(AdminEdit::Missing) };
+        if !has_able(&mut edit).await? {
+            return Ok(AdminEdit::LastOne);
+        }
+        let id: i64 = Columns::of(&row).take()?;
+        sqlx::query("delete from sessions where admin_id = $1")
+            .bind(id)
+            .execute(&mut *edit)
+            .await?;
+        note(&mut edit, (Subject::Admin, Op::Removed), id, now).await?;
+        edit.commit().await?;
+        Ok(AdminEdit::Done)
+    }
+
+    /// Sets what codes of the second factor are made from, and the step of the code that proved it.
+    pub async fn set_totp(
+        &self,
+        admin: i64,
+        secret: &Secret,
+        (step, now): (i64, Timestamp),
+    ) -> Result<(), StoreError> {
+        let mut edit = self.edit().await?;
+        let sealed = self.vault.seal(&totp_place(admin), secret.expose().as_bytes());
+        sqlx::query("update admins set sealed_totp = $2, totp_step = $3 where id = $1")
+            .bind(admin)
+            .bind(sealed)
+            .bind(step)
+            .execute(&mut *edit)
+            .await?;
+        note(&mut edit, (Subject::Admin, Op::Changed), admin, now).await?;
+        Ok(edit.commit().await?)
+    }
+
+    /// Asks for no second factor any more; sessions go on.
+    pub async fn drop_totp(&self, admin: i64, now: Timestamp) -> Result<(), StoreError> {
+        let mut edit = self.edit().await?;
+        sqlx::query("update admins set sealed_totp = x'' where id = $1")
+            .bind(admin)
+            .execute(&mut *edit)
+            .await?;
+        note(&mut edit, (Subject::Admin, Op::Changed), admin, now).await?;
+        Ok(edit.commit().await?)
+    }
+
+    /// What codes of the second factor are made from, if one is asked for.
+    pub async fn totp(&self, admin: i64) -> Result<Option<Secret>, StoreError> {
+        let row =
+            sqlx::query("select sealed_totp from admins where id = $1 and length(sealed_totp) > 0")
+                .bind(admin)
+                .fetch_optional(&self.reader)
+                .await?;
+        let open = |row| open_text(&self.vault, &totp_place(admin), Columns::of(&row).take()?);
+        row.map(open).transpose()
+    }
+
+    /// Uses up the code of a step; tells whether it was still to be used.
+    pub async fn take_totp_step(&self, admin: i64, step: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query("update admins set totp_step = $2 where id = $1 and totp_step < $2")
+            .bind(admin)
+            .bind(step)
+            .execute(&self.writer)
+            .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+/// Whether anybody is left who can change something.
+async fn has_able(connection: &mut SqliteConnection) -> Result<bool, StoreError> {
+    let row = sqlx::query("select id from admins where role = 'admin' and disabled = 0 limit 1")
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
+fn totp_place(admin: i64) -> String {
+    format!("admins.totp:{admin}")
+}
+
+fn read(columns: &mut Columns<'_>) -> Result<Admin, StoreError> {
+    Ok(Admin {
+        id: columns.take()?,
+        username: columns.string()?,
+        password_hash: columns.string()?,
+        created_at: columns.at()?,
+        password_changed_at: columns.at()?,
+        role: columns.word("role")?,
+        disabled: columns.flag()?,
+        has_totp: columns.flag()?,
+        seen_at: columns.optional_at()?,
+    })
 }

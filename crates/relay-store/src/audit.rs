@@ -3,7 +3,7 @@
 use relay_core::clock::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::columns::{Columns, word};
+use crate::columns::{Columns, whole, word};
 use crate::error::StoreError;
 use crate::pool::Store;
 
@@ -49,6 +49,19 @@ pub struct AuditLine {
     pub deed: Deed,
 }
 
+/// Which lines are sought; what is `None` does not matter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditFilter {
+    /// Who did it.
+    pub actor: Option<String>,
+    /// From when on.
+    pub from: Option<Timestamp>,
+    /// Before when.
+    pub to: Option<Timestamp>,
+    /// Words that stand anywhere in the line.
+    pub text: Option<String>,
+}
+
 impl Store {
     /// Writes down what was done.
     pub async fn audit(&self, deed: &Deed, now: Timestamp) -> Result<(), StoreError> {
@@ -69,16 +82,41 @@ impl Store {
         Ok(())
     }
 
-    /// The last lines of the log, the newest first.
-    pub async fn audit_lines(&self, limit: u32) -> Result<Vec<AuditLine>, StoreError> {
-        let rows = sqlx::query(
-            "select id, at, actor, door, address, verb, subject, name, detail from audit_log
-             order by id desc limit $1",
-        )
-        .bind(limit)
-        .fetch_all(&self.reader)
-        .await?;
-        rows.iter().map(|row| read(&mut Columns::of(row))).collect()
+    /// The lines of the log that are sought, the newest first: so many behind so many others; and
+    /// how many are sought in all.
+    pub async fn audit_lines(
+        &self,
+        sought: &AuditFilter,
+        (offset, limit): (usize, usize),
+    ) -> Result<(Vec<AuditLine>, usize), StoreError> {
+        let (offset, limit) = (whole(offset as u64), whole(limit as u64));
+        let text = format!(
+            "select id, at, actor, door, address, verb, subject, name, detail {SOUGHT} \
+             order by id desc limit $5 offset $6"
+        );
+        let rows = sought.bound(text).bind(limit).bind(offset).fetch_all(&self.reader).await?;
+        let lines = rows.iter().map(|row| read(&mut Columns::of(row)));
+        let lines = lines.collect::<Result<_, StoreError>>()?;
+        let row = sought.bound(format!("select count(*) {SOUGHT}")).fetch_one(&self.reader).await?;
+        Ok((lines, Columns::of(&row).number()?))
+    }
+}
+
+/// The order of ids is that of time: lines are only ever added at the end.
+const SOUGHT: &str = "from audit_log where ($1 is null or actor = $1)
+    and ($2 is null or at >= $2) and ($3 is null or at < $3)
+    and ($4 is null or instr(lower(actor || ' ' || verb || ' ' || subject || ' ' || name || ' '
+        || address || ' ' || detail), lower($4)) > 0)";
+
+type Bound<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+impl AuditFilter {
+    fn bound(&self, text: String) -> Bound<'_> {
+        sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(self.actor.as_deref())
+            .bind(self.from.map(Timestamp::as_millis))
+            .bind(self.to.map(Timestamp::as_millis))
+            .bind(self.text.as_deref())
     }
 }
 

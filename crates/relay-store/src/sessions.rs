@@ -34,12 +34,14 @@ pub struct Session {
 }
 
 /// A sign-in to be kept.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct NewSession {
     /// By what it is found.
     pub hash: SessionHash,
     /// Whose it is.
     pub admin: i64,
+    /// The hash of the password that they were recognised by.
+    pub password_hash: String,
     /// When it ends, however much it is used.
     pub ends_at: Timestamp,
     /// From where they sign in.
@@ -48,16 +50,35 @@ pub struct NewSession {
     pub user_agent: String,
 }
 
+/// How many sessions an administrator may have; with another one the oldest ends.
+pub const SESSIONS_MAX: i64 = 50;
+
 const COLUMNS: &str = "select sessions.hash, admins.id, admins.username, admins.role,
     sessions.created_at, sessions.seen_at, sessions.ends_at, sessions.address, sessions.user_agent
     from sessions join admins on admins.id = sessions.admin_id and admins.disabled = 0";
 
+impl std::fmt::Debug for NewSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewSession").field("admin", &self.admin).finish_non_exhaustive()
+    }
+}
+
 impl Store {
-    /// Keeps a sign-in.
-    pub async fn add_session(&self, new: &NewSession, now: Timestamp) -> Result<(), StoreError> {
-        sqlx::query(
+    /// Keeps a sign-in in the place of another; of an administrator's sessions only the newest
+    /// [`SESSIONS_MAX`] stay. Tells whether it was kept: not if the password was changed, or the
+    /// administrator disabled, since the password was looked at.
+    pub async fn add_session(
+        &self,
+        new: &NewSession,
+        replaced: Option<&SessionHash>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut edit = self.edit().await?;
+        let done = sqlx::query(
             "insert into sessions (hash, admin_id, created_at, seen_at, ends_at, address,
-                 user_agent) values ($1, $2, $3, $3, $4, $5, $6)",
+                 user_agent)
+             select $1, id, $3, $3, $4, $5, $6 from admins
+             where id = $2 and password_hash = $7 and disabled = 0",
         )
         .bind(new.hash.as_slice())
         .bind(new.admin)
@@ -65,9 +86,30 @@ impl Store {
         .bind(new.ends_at.as_millis())
         .bind(&new.address)
         .bind(&new.user_agent)
-        .execute(&self.writer)
+        .bind(&new.password_hash)
+        .execute(&mut *edit)
         .await?;
-        Ok(())
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        if let Some(replaced) = replaced {
+            sqlx::query("delete from sessions where hash = $1")
+                .bind(replaced.as_slice())
+                .execute(&mut *edit)
+                .await?;
+        }
+        sqlx::query(
+            "delete from sessions where admin_id = $1 and hash not in (
+                 select hash from sessions where admin_id = $1
+                 order by created_at desc, hash = $3 desc limit $2)",
+        )
+        .bind(new.admin)
+        .bind(SESSIONS_MAX)
+        .bind(new.hash.as_slice())
+        .execute(&mut *edit)
+        .await?;
+        edit.commit().await?;
+        Ok(true)
     }
 
     /// The session of that hash that was used since `idle_since` and has not ended.
@@ -90,11 +132,23 @@ impl Store {
         row.map(|row| read(&mut Columns::of(&row))).transpose()
     }
 
-    /// The sessions of an administrator, the newest first.
-    pub async fn sessions_of(&self, admin: i64) -> Result<Vec<Session>, StoreError> {
-        let text = format!("{COLUMNS} where admins.id = $1 order by sessions.created_at desc");
-        let rows =
-            sqlx::query(sqlx::AssertSqlSafe(text)).bind(admin).fetch_all(&self.reader).await?;
+    /// The sessions of an administrator that are not over, the newest first.
+    pub async fn sessions_of(
+        &self,
+        admin: i64,
+        idle_since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let text = format!(
+            "{COLUMNS} where admins.id = $1 and sessions.seen_at >= $2 and sessions.ends_at > $3 \
+             order by sessions.created_at desc, sessions.hash"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
+            .bind(admin)
+            .bind(idle_since.as_millis())
+            .bind(now.as_millis())
+            .fetch_all(&self.reader)
+            .await?;
         rows.iter().map(|row| read(&mut Columns::of(row))).collect()
     }
 

@@ -5,7 +5,9 @@
 //! a handler that changes something says what in its answer, and the guard writes it down.
 
 mod accounts;
+mod admins;
 mod answer;
+mod audit;
 mod desk;
 mod given;
 mod groups;
@@ -13,16 +15,20 @@ mod guard;
 mod kinds;
 mod listed;
 mod logins;
+mod origin;
 mod proxies;
 mod session;
 mod throttle;
+mod tokens;
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
+use axum::response::IntoResponse;
 use axum::{Json, Router, middleware};
-use http::{Request, Response};
+use http::header::CONTENT_TYPE;
+use http::{Method, Request, Response};
 use hyper::body::Incoming;
 use tower::ServiceExt;
 use utoipa::OpenApi;
@@ -32,6 +38,7 @@ use utoipa_axum::routes;
 use self::answer::Problem;
 pub use self::desk::Desk;
 use crate::app::App;
+use crate::metrics::{self, Exposition};
 
 /// What stands in front of every path.
 const ROOT: &str = "/admin";
@@ -55,6 +62,9 @@ static ROUTES: LazyLock<(Router, utoipa::openapi::OpenApi)> = LazyLock::new(|| {
         .merge(kinds::routes())
         .merge(logins::routes())
         .merge(proxies::routes())
+        .merge(admins::routes())
+        .merge(tokens::routes())
+        .merge(audit::routes())
         .split_for_parts();
     let router = router
         .fallback(|| async { Problem::no_such_address() })
@@ -87,6 +97,22 @@ pub(crate) async fn answer(
         Ok(response) => response,
         Err(never) => match never {},
     }
+}
+
+/// Answers `/metrics`: for admin tokens that are made for it.
+pub(crate) async fn metrics(app: Arc<App>, head: &http::request::Parts) -> Response<Body> {
+    if let Err(problem) = guard::may_read_figures(&app, &head.headers).await {
+        return guard::secured(problem.into_response());
+    }
+    if !matches!(head.method, Method::GET | Method::HEAD) {
+        return guard::secured(Problem::no_such_address().into_response());
+    }
+    let lines = app.desk.dropped_lines();
+    let response = match Exposition::new(app, lines).text() {
+        Ok(text) => ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(error) => Problem::ours(&error).into_response(),
+    };
+    guard::secured(response)
 }
 
 /// The OpenAPI document, as it is checked in at `docs/openapi.json`.

@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod audited;
 mod context;
 mod demo;
 mod doctor;
@@ -26,6 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::cli::audited::Audited;
 use crate::cli::context::Context;
 use crate::text::{self, Language, tr};
 
@@ -117,11 +119,13 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut command = commands(text::spoken());
     let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
         later::refuse(&mut command, &matches)?;
-        Cli::from_arg_matches(&matches)
+        Cli::from_arg_matches(&matches).map(|cli| (cli, Audited::of(&matches)))
     });
     let done = match parsed {
-        Ok(Cli { command: Some(command), global }) => Box::pin(dispatch(command, &global)).await,
-        Ok(Cli { command: None, .. }) => {
+        Ok((Cli { command: Some(command), global }, audited)) => {
+            Box::pin(dispatch(command, &global, audited)).await
+        }
+        Ok((Cli { command: None, .. }, _)) => {
             terminal::write(&text::framed(&command.render_help().to_string(), text::spoken()))
         }
         Err(error) => {
@@ -149,19 +153,43 @@ fn complain(error: &clap::Error) {
     };
 }
 
-async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
+async fn dispatch(
+    command: Command,
+    global: &Global,
+    audited: Option<Audited>,
+) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(serve) => serve.run(global).await,
         Command::Demo(demo) => demo.run(global).await,
         Command::Top(top) => top.run(global).await,
         Command::Health => health::run(global).await,
         Command::Doctor(doctor) => doctor.run(global).await,
-        Command::Account(account) => account.run(&Context::open(global).await?).await,
-        Command::Group(group) => group.run(&Context::open(global).await?).await,
-        Command::Key(key) => key.run(&Context::open(global).await?).await,
-        Command::Usage(usage) => usage.run(&Context::open(global).await?).await,
-        Command::Price(price) => price.run(&Context::open(global).await?).await,
-        Command::Admin(admin) => admin.run(&Context::open(global).await?).await,
+        on_records => {
+            let context = Context::open(global).await?;
+            let done = Box::pin(on_records.run(&context)).await?;
+            if let Some(audited) = audited {
+                audited.write_down(&context).await;
+            }
+            Ok(done)
+        }
+    }
+}
+
+impl Command {
+    /// Runs one of the commands on a data directory.
+    async fn run(self, context: &Context) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Account(account) => account.run(context).await,
+            Self::Group(group) => group.run(context).await,
+            Self::Key(key) => key.run(context).await,
+            Self::Usage(usage) => usage.run(context).await,
+            Self::Price(price) => price.run(context).await,
+            Self::Admin(admin) => admin.run(context).await,
+            // They have been run without.
+            Self::Serve(_) | Self::Demo(_) | Self::Top(_) | Self::Health | Self::Doctor(_) => {
+                Ok(ExitCode::SUCCESS)
+            }
+        }
     }
 }
 

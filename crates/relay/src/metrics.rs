@@ -63,6 +63,11 @@ impl Metrics {
         }
     }
 
+    /// When the program was started.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
     /// Counts a call that left a usage record.
     pub fn settled(&self, service: Service, family: &ModelFamily, record: &CallRecord) {
         self.usage.settled(service, family, record);

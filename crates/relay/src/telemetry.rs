@@ -33,7 +33,7 @@ impl LogGuards {
 }
 
 /// The lines that found no room since the start, in the file and on the console.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct DroppedLines([Arc<AtomicU64>; 2]);
 
 impl DroppedLines {

@@ -37,6 +37,8 @@ pub enum Thing {
     Price,
     /// Who may sign in to the admin page.
     Admin,
+    /// What a script signs in by.
+    Token,
 }
 
 impl fmt::Display for Thing {
@@ -48,6 +50,7 @@ impl fmt::Display for Thing {
             Self::RemovedKey => "removed key",
             Self::Price => "price of your own for",
             Self::Admin => "administrator",
+            Self::Token => "token",
         })
     }
 }

@@ -197,6 +197,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/admins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every administrator. */
+        get: operations["admins_list"];
+        put?: never;
+        /** Adds an administrator. */
+        post: operations["admins_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/admins/{username}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes an administrator. */
+        delete: operations["admins_remove"];
+        options?: never;
+        head?: never;
+        /** Changes an administrator, which ends their sessions. */
+        patch: operations["admins_change"];
+        trace?: never;
+    };
+    "/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The log of changes, the newest first. */
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/groups": {
         parameters: {
             query?: never;
@@ -346,7 +399,7 @@ export interface paths {
         /** Who is signed in. */
         get: operations["session_show"];
         put?: never;
-        /** Signs in: the answer sets the cookie. */
+        /** Signs in. */
         post: operations["session_sign_in"];
         /** Signs out. */
         delete: operations["session_sign_out"];
@@ -363,8 +416,8 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Changes one's own password. All sessions end but the one that asks. */
-        put: operations["session_change_password"];
+        /** Sets one's own password. Every session ends; the answer brings a new one. */
+        put: operations["session_set_password"];
         post?: never;
         delete?: never;
         options?: never;
@@ -379,7 +432,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One's own sessions. */
+        /** Where one is signed in. */
         get: operations["session_list"];
         put?: never;
         post?: never;
@@ -401,6 +454,60 @@ export interface paths {
         post?: never;
         /** Ends one of one's own sessions. */
         delete: operations["session_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/session/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Confirms the second factor that was begun, by its first code. */
+        put: operations["session_confirm_totp"];
+        /** Begins a second factor; it is asked for once a first code has confirmed it. */
+        post: operations["session_begin_totp"];
+        /** Asks for no second factor any more. */
+        delete: operations["session_drop_totp"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every token. */
+        get: operations["tokens_list"];
+        put?: never;
+        /** Makes a token; it is told this once. */
+        post: operations["tokens_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a token: it is refused from now on. */
+        delete: operations["tokens_remove"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1014,16 +1121,98 @@ export interface components {
             /** @description Accounts that were changed. */
             updated: number;
         };
+        /** @description What is changed of an administrator; what is not named stays. Their sessions end. */
+        AdminEdit: {
+            /** @description Whether they may not sign in. */
+            disabled?: boolean | null;
+            /** @description A new password. */
+            password?: string | null;
+            /** @description Ask for no second factor any more. */
+            reset_totp?: boolean;
+            role?: components["schemas"]["RoleView"] | null;
+        };
+        /** @description An administrator, as every door shows them. */
+        AdminView: {
+            /**
+             * Format: date-time
+             * @description When they were added.
+             */
+            created_at: string;
+            /** @description Whether they may not sign in. */
+            disabled: boolean;
+            /**
+             * Format: date-time
+             * @description When their password was last set.
+             */
+            password_changed_at: string;
+            /** @description What they may do. */
+            role: components["schemas"]["RoleView"];
+            /**
+             * Format: date-time
+             * @description When one of their sessions was last used, as far as one is left.
+             */
+            seen_at?: string | null;
+            /** @description Whether a code of a second factor is asked for. */
+            totp: boolean;
+            /** @description The name to sign in with. */
+            username: string;
+        };
+        /** @description A line of the log. */
+        AuditView: {
+            /** @description Who did it: an administrator, a token, or a user of the machine. */
+            actor: string;
+            /** @description From where; empty for the machine itself. */
+            address: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Which fields were set to what, with secrets left out. */
+            detail: string;
+            /** @description By which door. */
+            door: components["schemas"]["DoorView"];
+            /** @description Its id. */
+            id: string;
+            /** @description Its name at that time. */
+            name: string;
+            /** @description To which: an id, or nothing. */
+            subject: string;
+            /** @description What was done, as this document calls it: `keys_rotate`. */
+            verb: string;
+        };
         /**
          * @description What kind of problem it is, for programs.
          * @enum {string}
          */
         Code: "not_found" | "invalid" | "taken" | "unauthorized" | "needs_second_factor" | "forbidden" | "throttled" | "unavailable" | "internal";
         /**
+         * @description By which door a change came.
+         * @enum {string}
+         */
+        DoorView: "page" | "token" | "command_line";
+        /**
          * @description What becomes of accounts whose names are taken.
          * @enum {string}
          */
         ExistingAccounts: "skip" | "update";
+        /** @description A second factor that has begun. */
+        FactorView: {
+            /** @description What codes are made from, in Base32. */
+            secret: string;
+            /** @description The same as a link for apps. */
+            url: string;
+        };
+        /** @description A code of the second factor. */
+        GivenCode: {
+            /** @description Six digits. */
+            code: string;
+        };
+        /** @description The password of who is signed in. */
+        GivenPassword: {
+            /** @description The password. */
+            password: string;
+        };
         /** @description An account of a group. */
         GroupAccount: {
             /** @description Identity. */
@@ -1099,6 +1288,39 @@ export interface components {
             /** @description How many there are on all pages. */
             total: number;
         };
+        /** @description A page of a list. */
+        Listed_AuditView: {
+            /** @description How many there are by the values of the list's own filter, whatever that is set to. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description What stands on the page. */
+            items: {
+                /** @description Who did it: an administrator, a token, or a user of the machine. */
+                actor: string;
+                /** @description From where; empty for the machine itself. */
+                address: string;
+                /**
+                 * Format: date-time
+                 * @description When.
+                 */
+                at: string;
+                /** @description Which fields were set to what, with secrets left out. */
+                detail: string;
+                /** @description By which door. */
+                door: components["schemas"]["DoorView"];
+                /** @description Its id. */
+                id: string;
+                /** @description Its name at that time. */
+                name: string;
+                /** @description To which: an id, or nothing. */
+                subject: string;
+                /** @description What was done, as this document calls it: `keys_rotate`. */
+                verb: string;
+            }[];
+            /** @description How many there are on all pages. */
+            total: number;
+        };
         /** @description A sign-in that is no more. */
         LoginCancelled: {
             /** @description Which. */
@@ -1146,6 +1368,15 @@ export interface components {
             /** @description The name that the upstream knows. */
             to: string;
         };
+        /** @description An administrator to be added. */
+        NewAdmin: {
+            /** @description The first password, of 8 characters at least. */
+            password: string;
+            /** @description What they may do. */
+            role: components["schemas"]["RoleView"];
+            /** @description The name to sign in with; unique. */
+            username: string;
+        };
         /** @description A group to be made. */
         NewGroup: {
             /** @description Its name; unique. */
@@ -1161,6 +1392,13 @@ export interface components {
             /** @description Asks for a token that serves for a year and cannot be refreshed; for claude-oauth. */
             setup_token?: boolean;
         };
+        /** @description A new password. */
+        NewPassword: {
+            /** @description The present one. */
+            current: string;
+            /** @description The new one, of 8 characters at least. */
+            new: string;
+        };
         /** @description Where an account is signed in to, where that is not the provider's own place. */
         OauthSettings: {
             /** @description The page on which a person agrees. */
@@ -1173,26 +1411,6 @@ export interface components {
             scope?: string | null;
             /** @description Where codes and refresh tokens are exchanged. */
             token_url?: string | null;
-        };
-        /** @description A session as it is shown. */
-        OwnSession: {
-            address: string;
-            /** Format: date-time */
-            created_at: string;
-            /** @description Whether it is the one that asks. */
-            current: boolean;
-            /** @description By what it is ended. */
-            id: string;
-            /** Format: date-time */
-            seen_at: string;
-            user_agent: string;
-        };
-        /** @description A password in place of another. */
-        PasswordChange: {
-            /** @description The present one. */
-            current: string;
-            /** @description The new one: at least 8 characters. */
-            new: string;
         };
         /** @description What is done to one field of a body. Names of its path have dots between them. */
         PayloadRule: {
@@ -1210,39 +1428,91 @@ export interface components {
                 path: string;
             };
         };
+        /** @description Where one is signed in. */
+        PlaceView: {
+            /** @description From where they signed in. */
+            address: string;
+            /**
+             * Format: date-time
+             * @description When they signed in.
+             */
+            created_at: string;
+            /** @description Whether it is this one. */
+            current: boolean;
+            /**
+             * Format: date-time
+             * @description When it ends, however much it is used.
+             */
+            ends_at: string;
+            /** @description Which it is. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            seen_at: string;
+            /** @description With what. */
+            user_agent: string;
+        };
         /** @description Why something was not done. Nothing has changed then. */
         Problem: {
             error: components["schemas"]["Told"];
         };
-        /** @description Who is signed in, and what the relay is called. */
+        /**
+         * @description What an administrator may do.
+         * @enum {string}
+         */
+        RoleView: "admin" | "viewer";
+        /**
+         * @description What a token is good for.
+         * @enum {string}
+         */
+        ScopeView: "read" | "write" | "metrics";
+        /** @description Who is signed in, and what the page shows everywhere. */
         SessionView: {
-            /** @description What changes are to be sent with, as `x-csrf-token`. */
+            /** @description What every change has to bring in the header `x-csrf-token`. */
             csrf_token: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description When the session ends, however much it is used.
+             */
             ends_at: string;
-            /** @description Its picture, as a data URL. */
+            /** @description A picture of its own. */
             logo: string;
-            /** @description Whether the password is still the one that was made at the first start. */
+            /** @description Whether the password is still the first one, which stands in a file. */
             must_change_password: boolean;
-            /** @description What the operator wants everybody to read. */
+            /** @description What everybody is to be told. */
             notice: string;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The relay's clock.
+             */
             now: string;
-            role: string;
-            /** @description What the operator calls the relay. */
+            /** @description What they may do. */
+            role: components["schemas"]["RoleView"];
+            /** @description What the page is called, if it was given a name. */
             title: string;
-            /** @description Whether a second factor is asked for. */
+            /** @description Whether a second factor is asked for when they sign in. */
             totp: boolean;
+            /**
+             * Format: int64
+             * @description For how long the relay has been running.
+             */
+            uptime_seconds: number;
+            /** @description Their name. */
             username: string;
+            /** @description The relay's version. */
             version: string;
-            /** @description The zone in which days begin. */
-            zone?: string | null;
+            /** @description The zone of the relay's days. */
+            zone: string;
         };
-        /** @description A name and a password. */
+        /** @description Who signs in. */
         SignIn: {
-            /** @description The code of the second factor, where one is asked for. */
+            /** @description The code of the second factor, if one is asked for. */
             code?: string | null;
+            /** @description The password. */
             password: string;
+            /** @description The name. */
             username: string;
         };
         /** @description Which proxy is tried, and what is to be reached through it. */
@@ -1255,6 +1525,53 @@ export interface components {
             kind?: string | null;
             /** @description The proxy, login included; empty is the direct way. Without it, that of `account`. */
             proxy?: string | null;
+        };
+        /** @description A token that was made. */
+        TokenMade: components["schemas"]["TokenView"] & {
+            /** @description The token itself, this once. */
+            token: string;
+        };
+        /** @description A token to be made. */
+        TokenOrder: {
+            /**
+             * Format: date-time
+             * @description From when it is refused; never unless given.
+             */
+            expires_at?: string | null;
+            /** @description What it is called; unique. */
+            name: string;
+            /** @description What it is good for. */
+            scopes: components["schemas"]["ScopeView"][];
+        };
+        /** @description A token, as every door shows it: never the token itself. */
+        TokenView: {
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            created_at: string;
+            /** @description Who made it. */
+            created_by: string;
+            /** @description Whether it is refused already. */
+            expired: boolean;
+            /**
+             * Format: date-time
+             * @description From when it is refused.
+             */
+            expires_at?: string | null;
+            /** @description Its id. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When it was last used, to the minute.
+             */
+            last_used_at?: string | null;
+            /** @description What it is called. */
+            name: string;
+            /** @description What it is good for. */
+            scopes: components["schemas"]["ScopeView"][];
+            /** @description Its last four characters. */
+            tail: string;
         };
         /** @description A problem in words. */
         Told: {
@@ -1822,6 +2139,150 @@ export interface operations {
             };
         };
     };
+    admins_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminView"][];
+                };
+            };
+        };
+    };
+    admins_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAdmin"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminView"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admins_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    admins_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                username: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdminEdit"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdminView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_list: {
+        parameters: {
+            query?: {
+                /** @description Words that stand anywhere in a line. */
+                q?: string;
+                /** @description Who did it. */
+                actor?: string;
+                /** @description From when on. */
+                from?: string;
+                /** @description Before when. */
+                to?: string;
+                /** @description Which page, from 1. */
+                page?: number;
+                /** @description How many stand on it: 25 unless given, at most 100. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Listed_AuditView"];
+                };
+            };
+        };
+    };
     groups_list: {
         parameters: {
             query?: never;
@@ -2227,6 +2688,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
+            /** @description Wrong, or a code is asked for */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2254,23 +2716,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            401: {
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/json": unknown;
                 };
             };
         };
     };
-    session_change_password: {
+    session_set_password: {
         parameters: {
             query?: never;
             header?: never;
@@ -2279,7 +2735,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PasswordChange"];
+                "application/json": components["schemas"]["NewPassword"];
             };
         };
         responses: {
@@ -2315,7 +2771,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["OwnSession"][];
+                    "application/json": components["schemas"]["PlaceView"][];
                 };
             };
         };
@@ -2335,7 +2791,178 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_confirm_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GivenCode"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_begin_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_drop_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GivenPassword"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tokens_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"][];
+                };
+            };
+        };
+    };
+    tokens_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenOrder"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMade"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tokens_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenView"];
+                };
             };
             404: {
                 headers: {

@@ -1,17 +1,18 @@
 import { Button } from '@mantine/core'
 import { Link } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
-import { EmptyState } from '@/parts/States'
+import { PageHead } from '@/parts/PageHead'
 
-export function NotFound() {
+/** In the place of a page that does not exist. */
+export default function NotFound() {
   const { t } = useTranslation('frame')
   return (
-    <main>
-      <EmptyState title={t('notFound')} text={t('notFoundText')}>
-        <Button component={Link} to="/">
-          {t('dashboard')}
-        </Button>
-      </EmptyState>
-    </main>
+    <>
+      <PageHead title={t('notFound')} />
+      <p className="quiet">{t('notFoundText')}</p>
+      <Button component={Link} to="/">
+        {t('dashboard')}
+      </Button>
+    </>
   )
 }

@@ -71,6 +71,11 @@ impl Problem {
         Self::new(Code::NotFound, "there is nothing at this address")
     }
 
+    /// Whether it is a problem of that kind.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.error.code == code
+    }
+
     /// With the field that is wrong.
     pub(super) fn at(mut self, field: &str) -> Self {
         self.error.field = Some(field.to_owned());
@@ -87,11 +92,6 @@ impl Problem {
     pub(super) fn retold(mut self, say: impl Fn(&str) -> String) -> Self {
         self.error.message = say(&self.error.message);
         self
-    }
-
-    /// Whether it is of that kind.
-    pub(super) fn is(&self, code: Code) -> bool {
-        self.error.code == code
     }
 
     fn status(&self) -> StatusCode {

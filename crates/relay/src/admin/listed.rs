@@ -15,10 +15,10 @@ const PER_PAGE_MAX: usize = 100;
 pub(super) struct Paging {
     /// From 1.
     #[param(minimum = 1)]
-    page: Option<usize>,
+    pub page: Option<usize>,
     /// How many stand on it: 25 unless given, at most 100.
     #[param(minimum = 1, maximum = 100)]
-    per_page: Option<usize>,
+    pub per_page: Option<usize>,
 }
 
 /// A page of a list.

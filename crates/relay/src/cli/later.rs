@@ -38,7 +38,6 @@ const TABLE: &[Later] = &[
         ],
     },
     Later { under: &["price"], commands: &["refresh"] },
-    Later { under: &["admin"], commands: &["add-token"] },
 ];
 
 const KINDS: &[&str] = &["azure-openai", "bedrock", "vertex"];

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use http::HeaderMap;
+use http::header::HOST;
 use ipnet::IpNet;
 
 /// The addresses of proxies in front of the relay.
@@ -82,12 +83,21 @@ impl TrustedProxies {
         last
     }
 
-    /// Whether the client came by https, told by a trusted peer in `x-forwarded-proto`: the relay
-    /// itself speaks plain HTTP.
+    /// Whether the client speaks HTTPS, as a trusted peer tells: the relay itself does not.
     pub fn is_https(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
-        let told = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
-        let first = told.and_then(|text| text.split(',').next());
-        self.trusts(peer) && first.is_some_and(|it| it.trim().eq_ignore_ascii_case("https"))
+        self.told(peer, headers, "x-forwarded-proto")
+            .is_some_and(|proto| proto.eq_ignore_ascii_case("https"))
+    }
+
+    /// The host that the client asked for: what a trusted peer tells, else what the request says.
+    pub fn asked_host<'h>(&self, peer: IpAddr, headers: &'h HeaderMap) -> Option<&'h str> {
+        self.told(peer, headers, "x-forwarded-host").or_else(|| headers.get(HOST)?.to_str().ok())
+    }
+
+    /// What the outermost proxy says, if the nearest is trusted.
+    fn told<'h>(&self, peer: IpAddr, headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+        let told = headers.get(name).filter(|_| self.trusts(peer))?.to_str().ok()?;
+        told.split(',').next().map(str::trim).filter(|it| !it.is_empty())
     }
 
     /// Whether a request from `peer` claims an address that is not believed.

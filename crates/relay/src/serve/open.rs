@@ -90,6 +90,7 @@ impl Opened {
         let Self { settings, dir, store, clock, _lock, logs } = self;
         let readers = settings.metrics_listen.map(metrics::listen).transpose()?;
         let started = super::start(settings, &dir, store, clock).await?;
+        started.app.desk.note_log(logs.dropped_lines());
         // Ends with what it stands beside.
         let mut beside = JoinSet::new();
         if let Some(readers) = readers {

@@ -1,8 +1,11 @@
 //! Administrators: the first one, and a password that was lost.
 
+pub mod factor;
 pub mod password;
+pub mod staff;
 #[cfg(test)]
 mod tests;
+pub mod token;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -128,6 +131,26 @@ pub async fn reset_password(
     }
     remove_init_file(dir)?;
     Ok(NewPassword { username, password, origin })
+}
+
+/// The first password, while `init.json` still tells it, if the first administrator has that name.
+pub async fn initial_password(
+    store: &Store,
+    dir: &DataDir,
+    username: &str,
+) -> Result<Option<Secret>, VerbError> {
+    let Ok(text) = fs::read_to_string(dir.init_file()) else { return Ok(None) };
+    let is_first = store.setting(FIRST_ADMIN).await?.is_some_and(|first| first == username);
+    let file: Option<InitFile> = serde_json::from_str(&text).ok();
+    Ok(file.filter(|_| is_first).map(|file| Secret::new(file.admin_password)))
+}
+
+/// The first password is of no use any more if it was this administrator's.
+async fn forget_initial(store: &Store, dir: &DataDir, username: &str) -> Result<(), VerbError> {
+    match store.setting(FIRST_ADMIN).await? {
+        Some(first) if first == username => remove_init_file(dir),
+        _ => Ok(()),
+    }
 }
 
 /// The first password when none is given: from `init.json`, else generated and written there.

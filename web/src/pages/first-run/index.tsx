@@ -2,11 +2,12 @@ import { Button, Code, PasswordInput, Stack } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
 import { Link } from '@tanstack/react-router'
 import { Check } from 'lucide-react'
-import { type FormEvent, type ReactNode, useState } from 'react'
+import { type FormEvent, type ReactNode, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { put } from '@/api/client'
-import { queries, useRead } from '@/api/queries'
+import { queries, refresh, useRead } from '@/api/queries'
 import { sessionQuery, useSession } from '@/api/session'
+import { useLive } from '@/live/live'
 import { useProblem } from '@/parts/States'
 import css from './first-run.module.css'
 
@@ -26,6 +27,12 @@ export default function FirstRunPage() {
   const calls = useRead<Counted>('usage', '/admin/calls', { limit: 25 }).data?.total ?? 0
   const done = [!session?.must_change_password, accounts > 0, keys > 0, calls > 0]
   const now = done.indexOf(false)
+  // The first call shows up by itself.
+  const live = useLive()
+  const moved = `${live?.calls_open} ${live?.finished.calls}`
+  useEffect(() => {
+    if (moved && calls === 0) void refresh('usage')
+  }, [moved, calls])
   const step = (place: number) => ({ place, done: done[place] ?? false, now: place === now })
   return (
     <div className={css.page}>

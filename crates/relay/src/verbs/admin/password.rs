@@ -14,6 +14,10 @@ const BLOCKS: usize = Params::DEFAULT_M_COST as usize;
 /// The blocks, and as much again for the frames of the work itself.
 const STACK_BYTES: usize = 2 * BLOCKS * Block::SIZE;
 
+/// A hash of nobody's password: for names that nobody has, so that they take as long as others.
+pub const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5cyBzYWx0IA$\
+    AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// The password's hash as a PHC string with a salt of its own; `None` if the system gives no
 /// thread or memory for it.
 pub async fn hash(password: Secret) -> Option<String> {
@@ -79,6 +83,16 @@ mod tests {
         }
         let greedy = hashed.replace("m=19456", "m=4194304");
         assert!(!matches(right, greedy).await);
+    }
+
+    #[test]
+    fn nobodys_hash_costs_as_much_as_any_other() {
+        let known = PasswordHash::new(NOBODYS).expect("a PHC string");
+        let params = Params::try_from(&known).expect("parameters");
+        let ours = Params::default();
+        assert_eq!((params.m_cost(), params.t_cost()), (ours.m_cost(), ours.t_cost()));
+        assert!(known.salt.is_some() && known.hash.is_some());
+        assert!(output(&Secret::new("any"), &known.salt.expect("a salt"), params).is_some());
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use http::Method;
 use relay_core::account::AccountKind;
 use relay_core::secret::Secret;
 use relay_store::accounts::NewAccount;
+use relay_store::audit::AuditFilter;
 use relay_testkit::{Answer, FakeProvider, Received, SseEvent, parse_sse};
 use serde_json::{Value, json};
 
@@ -56,7 +57,8 @@ async fn an_answer_comes_piece_by_piece_in_every_protocol() {
         assert!(done["usage"]["output_tokens"].as_u64().expect("a number") > 0, "{done}");
     }
     assert!(door.relay.records().is_empty(), "nothing is stored of it");
-    let deeds = door.relay.app.store.audit_lines(100).await.expect("a query");
+    let deeds =
+        door.relay.app.store.audit_lines(&AuditFilter::default(), (0, 100)).await.expect("a query");
     assert!(!format!("{deeds:?}").contains("one two three"));
 }
 
