@@ -13,6 +13,7 @@ use relay_store::sessions::SessionHash;
 use sha2::Sha256;
 
 use crate::config::TrustedProxies;
+use crate::hex::hex;
 use crate::randomness::random;
 
 /// The header that brings the token.
@@ -65,11 +66,6 @@ pub(super) fn is_foreign(trusted: &TrustedProxies, peer: IpAddr, headers: &Heade
     };
     let bare = |host: &str| host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase();
     origin.authority().is_none_or(|origin| bare(origin.as_str()) != bare(asked))
-}
-
-/// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(digits: &[u8]) -> Option<Vec<u8>> {

@@ -23,6 +23,7 @@ use super::given::{Given, Hidden};
 use super::guard::{self, COOKIE_NAME, IDLE, LASTS, Who};
 use super::{Asked, origin};
 use crate::app::App;
+use crate::hex::hex;
 use crate::randomness::random;
 use crate::verbs::admin::staff::RoleView;
 use crate::verbs::admin::{self, factor as codes, password};
@@ -199,7 +200,7 @@ async fn begin(
     headers: &HeaderMap,
 ) -> Result<(Session, String), Problem> {
     let now = app.now();
-    let secret = origin::hex(&random::<32>());
+    let secret = hex(&random::<32>());
     let hash: SessionHash = guard::hash(&secret).ok_or_else(guard::unauthorized)?;
     let user_agent = headers.get(USER_AGENT).and_then(|it| it.to_str().ok()).unwrap_or_default();
     let new = NewSession {

@@ -51,7 +51,7 @@ impl Audited {
 /// What the command is about, as far as its arguments say by a name or an id: no other argument is
 /// written down, as one may hold a credential.
 fn named(arguments: &ArgMatches) -> String {
-    let ids = ["id_or_name", "ids_or_names", "name", "username", "model"];
+    let ids = ["id_or_name", "ids_or_names", "names", "name", "username", "model"];
     let texts = ids.iter().filter_map(|id| arguments.try_get_many::<String>(id).ok().flatten());
     texts.flatten().map(String::as_str).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,7 @@
 //! The relay as a whole.
 
 mod admin_accounts;
+mod admin_door;
 mod bytes;
 mod calls;
 mod cli;

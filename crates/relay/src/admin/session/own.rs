@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::super::answer::{Change, Code, Done, Note, Problem, Read};
 use super::super::given::{Given, Hidden};
 use super::super::guard::{IDLE, Who};
-use super::super::origin::hex;
 use super::{SessionView, WithCookie, begin, check_own, data_dir, done, set_cookie, view};
+use crate::hex::hex;
 use crate::verbs::admin::staff::{self, StaffChange};
 use crate::verbs::moment;
 
