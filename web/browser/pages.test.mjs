@@ -22,6 +22,9 @@ const PAGES = [
   '/groups',
   '/prices',
   '/settings',
+  '/settings/admins',
+  '/settings/tokens',
+  '/settings/audit',
   '/guide',
   '/stats',
 ]

@@ -173,8 +173,8 @@ impl Store {
         let row = sqlx::query(
             "update admins set role = coalesce($2, role), disabled = coalesce($3, disabled),
                  password_hash = coalesce($4, password_hash),
-                 password_changed_at = iif($4 is null, password_changed_at, $5),
-                 sealed_totp = iif($6, x'', sealed_totp)
+                 password_changed_at = case when $4 is null then password_changed_at else $5 end,
+                 sealed_totp = case when $6 then x'' else sealed_totp end
              where username = $1 returning id",
         )
         .bind(username)

@@ -34,12 +34,12 @@ async fn dump(office: &Office) -> String {
     let options = SqliteConnectOptions::new().filename(file).read_only(true);
     let mut database = options.connect().await.expect("a database");
     let names = "select name from sqlite_master where type = 'table' order by name";
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for row in sqlx::query(names).fetch_all(&mut database).await.expect("tables") {
         let table: String = row.get(0);
-        text += &format!("{table}: {:?}\n", rows(&mut database, &table).await);
+        lines.push(format!("{table}: {:?}", rows(&mut database, &table).await));
     }
-    text
+    lines.join("\n")
 }
 
 async fn rows(database: &mut SqliteConnection, table: &str) -> Vec<String> {
