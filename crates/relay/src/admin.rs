@@ -1,7 +1,7 @@
 //! The admin API: what the page and scripts ask, a door to the verbs beside the command line.
 //!
 //! Each file below is of one kind of thing: its handlers read what was asked, call a verb, and
-//! answer with what the verb gave. Who may ask stands in [`guard`] alone, in front of all of them;
+//! answer with what the verb gave. Who may ask stands in `guard` alone, in front of all of them;
 //! a handler that changes something says what in its answer, and the guard writes it down.
 
 mod accounts;
