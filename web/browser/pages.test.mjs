@@ -66,7 +66,7 @@ describe('pages', { concurrency: 1 }, () => {
       const { page } = window
       const faults = []
       for (const path of PAGES) {
-        await page.goto(demo.base + '/web' + path)
+        await page.goto(`${demo.base}/web${path}`)
         await page.locator('h1').first().waitFor()
         // What is asked for when a page opens has come; the live stream never ends, and is not waited for.
         await page.locator('[aria-busy="true"]').first().waitFor({ state: 'detached' })
