@@ -85,14 +85,16 @@ mod tests {
         assert!(!matches(right, greedy).await);
     }
 
-    #[test]
-    fn nobodys_hash_costs_as_much_as_any_other() {
+    #[tokio::test]
+    async fn nobodys_hash_costs_as_much_as_any_other() {
         let known = PasswordHash::new(NOBODYS).expect("a PHC string");
         let params = Params::try_from(&known).expect("parameters");
         let ours = Params::default();
         assert_eq!((params.m_cost(), params.t_cost()), (ours.m_cost(), ours.t_cost()));
-        assert!(known.salt.is_some() && known.hash.is_some());
-        assert!(output(&Secret::new("any"), &known.salt.expect("a salt"), params).is_some());
+        assert!(known.hash.is_some());
+        let salt = known.salt.expect("a salt");
+        // The work needs a stack that was made for it.
+        assert!(apart(move || output(&Secret::new("any"), &salt, params)).await.is_some());
     }
 
     #[tokio::test]
