@@ -1,30 +1,11 @@
-import {
-  ActionIcon,
-  Button,
-  Checkbox,
-  Menu,
-  Select,
-  Skeleton,
-  TextInput,
-  UnstyledButton,
-} from '@mantine/core'
-import { useDebouncedCallback, useHotkeys, useLocalStorage, useMediaQuery } from '@mantine/hooks'
-import {
-  ArrowDown,
-  ArrowUp,
-  Check,
-  ChevronLeft,
-  ChevronRight,
-  ChevronsUpDown,
-  Columns3,
-  Ellipsis,
-  Search,
-  X,
-} from 'lucide-react'
-import { type ReactNode, useEffect, useRef, useState } from 'react'
+import { ActionIcon, Checkbox, Menu, Skeleton, UnstyledButton } from '@mantine/core'
+import { useLocalStorage, useMediaQuery } from '@mantine/hooks'
+import { ArrowDown, ArrowUp, Check, ChevronsUpDown, Columns3, Ellipsis } from 'lucide-react'
+import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
-import { count } from './format'
 import { ErrorState } from './States'
+import { Foot } from './TableFoot'
+import { Tools } from './TableTools'
 import css from './table.module.css'
 
 export interface Column<T> {
@@ -48,7 +29,7 @@ export interface Selected {
   set: (ids: Set<string>) => void
 }
 
-interface Props<T> {
+export interface TableProps<T> {
   /** By which the hidden columns are kept. */
   id: string
   columns: Column<T>[]
@@ -82,7 +63,7 @@ interface Props<T> {
 }
 
 /** Every list of the page: the server sorts, filters and pages. */
-export function DataTable<T>(props: Props<T>) {
+export function DataTable<T>(props: TableProps<T>) {
   const [hidden, setHidden] = useLocalStorage<string[]>({
     key: `crs-columns-${props.id}`,
     defaultValue: [],
@@ -165,7 +146,7 @@ function ColumnsMenu<T>({ all, hidden, setHidden }: Hiding<T>) {
 /** Places of rows that are still being asked for. */
 const WAITING = Array.from({ length: 10 }, (_, index) => index)
 
-function Rows<T>(props: Props<T>) {
+function Rows<T>(props: TableProps<T>) {
   const { t } = useTranslation('common')
   const { columns, rows, selected } = props
   const ids = rows?.map(props.idOf) ?? []
@@ -264,7 +245,7 @@ function toggle(selected: Selected, id: string) {
   selected.set(next)
 }
 
-function Row<T>({ row, ...props }: Props<T> & { row: T }) {
+function Row<T>({ row, ...props }: TableProps<T> & { row: T }) {
   const { t } = useTranslation('common')
   const { selected, onOpen } = props
   const id = props.idOf(row)
@@ -318,7 +299,7 @@ function RowMenu({ name, children }: { name: string; children: ReactNode }) {
   )
 }
 
-function Entries<T>(props: Props<T>) {
+function Entries<T>(props: TableProps<T>) {
   const { rows } = props
   if (!rows) {
     return WAITING.slice(0, 6).map((row) => (
@@ -338,7 +319,7 @@ function Entries<T>(props: Props<T>) {
   )
 }
 
-function Entry<T>({ row, ...props }: Props<T> & { row: T }) {
+function Entry<T>({ row, ...props }: TableProps<T> & { row: T }) {
   const { t } = useTranslation('common')
   const { selected, onOpen } = props
   const [first, ...rest] = props.columns
@@ -387,207 +368,5 @@ function Entry<T>({ row, ...props }: Props<T> & { row: T }) {
         </div>
       ) : null}
     </div>
-  )
-}
-
-function Foot<T>({
-  total,
-  page = 1,
-  perPage = 25,
-  onPage,
-  columnsMenu,
-  ...props
-}: Props<T> & { columnsMenu: ReactNode }) {
-  const { t } = useTranslation('common')
-  const pages = Math.max(1, Math.ceil((total ?? 0) / perPage))
-  return (
-    <div className={css.foot}>
-      <span aria-live="polite">
-        {total === undefined
-          ? null
-          : t('rangeOf', {
-              from: count(total === 0 ? 0 : (page - 1) * perPage + 1),
-              to: count(Math.min(total, page * perPage)),
-              total: `${count(total)}${props.atLeast ? '+' : ''}`,
-            })}
-      </span>
-      {columnsMenu}
-      {onPage && (total ?? 0) > 10 ? (
-        <>
-          <Select
-            className={css.perPage}
-            size="xs"
-            variant="unstyled"
-            aria-label={t('perPage', { count: perPage })}
-            allowDeselect={false}
-            comboboxProps={{ width: 130, position: 'top-end' }}
-            data={['10', '25', '100'].map((value) => ({
-              value,
-              label: t('perPage', { count: Number(value) }),
-            }))}
-            value={String(perPage)}
-            onChange={(value) => onPage(1, Number(value))}
-          />
-          <span className={css.turn}>
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label={t('previous')}
-              disabled={page <= 1}
-              onClick={() => onPage(page - 1, perPage)}
-            >
-              <ChevronLeft size={17} aria-hidden />
-            </ActionIcon>
-            {t('page', { page: count(page), pages: count(pages) })}
-            <ActionIcon
-              variant="subtle"
-              color="gray"
-              aria-label={t('next')}
-              disabled={page >= pages}
-              onClick={() => onPage(page + 1, perPage)}
-            >
-              <ChevronRight size={17} aria-hidden />
-            </ActionIcon>
-          </span>
-        </>
-      ) : null}
-    </div>
-  )
-}
-
-/** Two lines of a cell: a name, and what is quieter. */
-export const Two = ({ first, second }: { first: ReactNode; second?: ReactNode }) => (
-  <>
-    <div className={css.name}>{first}</div>
-    {second ? <div className={css.second}>{second}</div> : null}
-  </>
-)
-
-interface FiltersProps {
-  label: string
-  value: string
-  options: { value: string; label: string; count?: number }[]
-  onChange: (value: string) => void
-  /** Chips among the tools, or underlined as the first division of a page. */
-  look?: 'chips' | 'tabs'
-}
-
-/** Filters with how many there are of each. */
-export function Filters({ label, value, options, onChange, look = 'chips' }: FiltersProps) {
-  return (
-    // biome-ignore lint/a11y/useSemanticElements: a fieldset cannot be laid out in a row
-    <div role="group" aria-label={label} className={css.filters} data-look={look}>
-      {options.map((option) => (
-        <UnstyledButton
-          key={option.value}
-          className={css.filter}
-          aria-pressed={option.value === value}
-          onClick={() => onChange(option.value)}
-        >
-          {option.label}
-          {option.count === undefined ? null : <span>{count(option.count)}</span>}
-        </UnstyledButton>
-      ))}
-    </div>
-  )
-}
-
-/** Searches a little after one has stopped typing. */
-export function SearchField({
-  value,
-  onChange,
-  placeholder,
-}: {
-  value: string
-  onChange: (value: string) => void
-  placeholder?: string
-}) {
-  const { t } = useTranslation('common')
-  const [text, setText] = useState(value)
-  const told = useRef(value)
-  const tell = useDebouncedCallback((next: string) => {
-    told.current = next
-    onChange(next)
-  }, 250)
-  // Back, or "clear filters", changes what is searched for from without.
-  useEffect(() => {
-    if (value === told.current) return
-    told.current = value
-    setText(value)
-  }, [value])
-  return (
-    <TextInput
-      className={css.search}
-      type="search"
-      aria-label={placeholder ?? t('search')}
-      placeholder={placeholder ?? t('search')}
-      leftSection={<Search size={15} aria-hidden />}
-      value={text}
-      onChange={(event) => {
-        setText(event.currentTarget.value)
-        tell(event.currentTarget.value)
-      }}
-    />
-  )
-}
-
-/** Search and filters, over a table. */
-export const Tools = ({ children }: { children: ReactNode }) => (
-  <div className={css.tools}>{children}</div>
-)
-
-export interface BulkAction {
-  label: string
-  act: () => void
-  danger?: boolean
-}
-
-interface Bar {
-  selected: Selected
-  /** How many match what was asked for, if all of them can be chosen. */
-  matching?: number
-  onAll?: () => void
-  actions: BulkAction[]
-}
-
-/** What can be done to all that are chosen; Esc lets go of them. */
-export function ActionBar({ selected, matching, onAll, actions }: Bar) {
-  const { t } = useTranslation('common')
-  const clear = () => selected.set(new Set())
-  useHotkeys([['Escape', clear]])
-  if (selected.ids.size === 0) return null
-  return (
-    <div
-      className={css.bar}
-      role="toolbar"
-      aria-label={t('selected', { count: selected.ids.size })}
-    >
-      <span aria-live="polite">{t('selected', { count: selected.ids.size })}</span>
-      {onAll && matching && matching > selected.ids.size ? (
-        <button type="button" data-quiet="true" onClick={onAll}>
-          {t('allThatMatch', { count: matching })}
-        </button>
-      ) : null}
-      <hr />
-      {actions.map((action) => (
-        <button key={action.label} type="button" data-danger={action.danger} onClick={action.act}>
-          {action.label}
-        </button>
-      ))}
-      <hr />
-      <button type="button" aria-label={t('clear')} title={t('clear')} onClick={clear}>
-        <X size={16} aria-hidden />
-      </button>
-    </div>
-  )
-}
-
-/** A quiet way out of filters that let nothing through. */
-export function ClearFilters({ onClick }: { onClick: () => void }) {
-  const { t } = useTranslation('common')
-  return (
-    <Button variant="default" onClick={onClick}>
-      {t('clearFilters')}
-    </Button>
   )
 }

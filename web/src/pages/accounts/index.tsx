@@ -10,20 +10,13 @@ import { refresh, useRead } from '@/api/queries'
 import { useMayChange } from '@/api/session'
 import type { AccountAction, AccountItem, Accounts, Kind } from '@/api/types/accounts'
 import { Confirm } from '@/parts/Confirm'
-import {
-  ActionBar,
-  ClearFilters,
-  type Column,
-  DataTable,
-  Filters,
-  Tools,
-  Two,
-} from '@/parts/DataTable'
+import { type Column, DataTable } from '@/parts/DataTable'
 import { count, money } from '@/parts/format'
 import { Pips } from '@/parts/Gauge'
 import { PageHead } from '@/parts/PageHead'
 import { EmptyState, useProblem } from '@/parts/States'
 import { useInAddress } from '@/parts/search'
+import { ActionBar, ClearFilters, Filters, Tools, Two } from '@/parts/TableTools'
 import { AccountMenu, DeleteAccount } from './actions'
 import { AccountState, WindowGauge } from './parts'
 

@@ -4,10 +4,11 @@ import { Search } from 'lucide-react'
 import { useTranslation } from 'react-i18next'
 import { useRead } from '@/api/queries'
 import type { AuditLines } from '@/api/types/settings'
-import { DataTable, Tools, Two } from '@/parts/DataTable'
+import { DataTable } from '@/parts/DataTable'
 import { EmptyState } from '@/parts/States'
 import { useInAddress } from '@/parts/search'
 import { When } from '@/parts/small'
+import { Tools, Two } from '@/parts/TableTools'
 
 const DEFAULTS = { q: '', page: 1, per_page: 25 }
 
