@@ -86,6 +86,25 @@ impl Store {
         Ok(counts)
     }
 
+    /// What keys have used in all; those that have used nothing are not listed. Without `keys`, all
+    /// are asked for.
+    pub async fn keys_used(
+        &self,
+        keys: Option<&[KeyId]>,
+    ) -> Result<HashMap<KeyId, FamilyTotal>, StoreError> {
+        let sums = "select key_id, cast(sum(calls) as bigint), cast(sum(tokens) as bigint), \
+             cast(sum(cost_nanos) as bigint) from key_totals \
+             where $1 is null or key_id in (select value from json_each($1)) group by key_id";
+        let ids = keys.map(|keys| json(&keys.iter().map(|key| key.0).collect::<Vec<_>>()));
+        let rows = sqlx::query(sums).bind(ids).fetch_all(&self.reader).await?;
+        let read = |row: &SqliteRow| {
+            let mut columns = Columns::of(row);
+            let key = KeyId(columns.take()?);
+            Ok((key, FamilyTotal { calls: columns.number()?, amount: amount(&mut columns)? }))
+        };
+        rows.iter().map(read).collect()
+    }
+
     /// What the calls of each key and model that it asked for came to on average, among the latest
     /// calls; of those that were answered and whose use the provider stated.
     pub async fn key_means(&self) -> Result<Vec<(KeyId, String, Mean)>, StoreError> {

@@ -116,6 +116,21 @@ impl Store {
         whole(found.fetch_optional(&self.reader).await?, &self.reader).await
     }
 
+    /// The keys of those ids, removed ones too, in no order.
+    pub async fn keys_of(&self, ids: &[KeyId]) -> Result<Vec<StoredKey>, StoreError> {
+        let mut reading = self.reader.begin().await?;
+        let rows = sqlx::query(select!("id in (select value from json_each($1))"))
+            .bind(json(&ids.iter().map(|id| id.0).collect::<Vec<_>>()))
+            .fetch_all(&mut *reading)
+            .await?;
+        let mut old = secret::all(&mut reading).await?;
+        let mut keys = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        for stored in &mut keys {
+            stored.old_secrets = old.remove(&stored.key.id).unwrap_or_default();
+        }
+        Ok(keys)
+    }
+
     /// The key that a person means by `id_or_name`.
     pub async fn find_key(&self, id_or_name: &str) -> Result<Option<StoredKey>, StoreError> {
         if let Ok(id) = id_or_name.parse()

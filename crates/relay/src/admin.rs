@@ -12,6 +12,7 @@ mod desk;
 mod given;
 mod groups;
 mod guard;
+mod keys;
 mod kinds;
 mod listed;
 mod logins;
@@ -59,6 +60,7 @@ static ROUTES: LazyLock<(Router, utoipa::openapi::OpenApi)> = LazyLock::new(|| {
         .merge(session::routes())
         .merge(accounts::routes())
         .merge(groups::routes())
+        .merge(keys::routes())
         .merge(kinds::routes())
         .merge(logins::routes())
         .merge(proxies::routes())

@@ -25,6 +25,8 @@ pub struct Allowance {
     means: Mutex<Means>,
     /// When the key's first call came, in milliseconds.
     first_used: AtomicI64,
+    /// When its latest call came since the start, in milliseconds.
+    last_used: AtomicI64,
     /// Calls that only reservations keep out, first come, first served.
     queue: Turn<()>,
     waiting: AtomicU32,
@@ -92,6 +94,7 @@ impl Default for Allowance {
             counted: Mutex::default(),
             means: Mutex::default(),
             first_used: AtomicI64::new(NEVER),
+            last_used: AtomicI64::new(NEVER),
             queue: Turn::default(),
             waiting: AtomicU32::new(0),
             places: Arc::default(),
@@ -110,13 +113,23 @@ impl Allowance {
 
     /// When the key's first call came.
     pub fn first_used(&self) -> Option<Timestamp> {
-        let millis = self.first_used.load(Ordering::Acquire);
-        (millis != NEVER).then(|| Timestamp::from_millis(millis))
+        moment(&self.first_used)
+    }
+
+    /// When the key's latest call came, if one has since the start.
+    pub fn last_used(&self) -> Option<Timestamp> {
+        moment(&self.last_used)
     }
 
     /// Takes note of a call that somebody was asked for. Whichever came first is the first, in
     /// whatever order they are told: so it is the earliest of the records, after a restart too.
     pub fn used(&self, at: Timestamp) {
+        self.was_used(at);
+        self.last_used.fetch_max(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Takes note of a first call that the records tell of.
+    pub fn was_used(&self, at: Timestamp) {
         let millis = at.as_millis();
         let earlier = |known| (known == NEVER || millis < known).then_some(millis);
         let _ = self.first_used.fetch_update(Ordering::AcqRel, Ordering::Acquire, earlier);
@@ -233,6 +246,11 @@ impl Allowance {
             self.ended.notify_one();
         }
     }
+}
+
+fn moment(millis: &AtomicI64) -> Option<Timestamp> {
+    let millis = millis.load(Ordering::Acquire);
+    (millis != NEVER).then(|| Timestamp::from_millis(millis))
 }
 
 impl Reservation {

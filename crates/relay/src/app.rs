@@ -36,6 +36,7 @@ use crate::randomness::Randomness;
 use crate::refusals::Refusals;
 use crate::roster::{Member, Roster};
 use crate::shutdown::Shutdown;
+use crate::watch::Edits;
 
 /// What the program knows and shares while it serves.
 pub struct App {
@@ -93,6 +94,8 @@ pub struct App {
     pub bookkeeping: Bookkeeping,
     /// Whether and how the program is stopping.
     pub shutdown: Shutdown,
+    /// How far edits in the database are known.
+    pub edits: Edits,
     /// What the admin API remembers.
     pub desk: Desk,
 }

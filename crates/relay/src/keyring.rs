@@ -75,7 +75,7 @@ pub struct Holder {
 impl Holder {
     fn new(key: Key, Shared { slots, allowance }: Shared) -> Self {
         if let Some(at) = key.first_used_at {
-            allowance.used(at);
+            allowance.was_used(at);
         }
         slots.edited(key.limits.concurrency);
         allowance.edited(&key.limits);

@@ -133,6 +133,7 @@ pub async fn start(
         open_calls: OpenCalls::default(),
         stranger_warning: Once::new(),
         guesses: Guesses::default(),
+        edits: watch::Edits::default(),
         desk: Desk::default(),
         refusals: Refusals::default(),
         shutdown: Shutdown::default(),

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use relay_core::id::{AccountId, KeyId};
-use relay_store::StoreError;
 use relay_store::accounts::StoredAccount;
 use relay_store::changes::{Change, Op, Subject};
 use relay_store::keys::StoredKey;
+use relay_store::{Store, StoreError};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::prices;
@@ -16,6 +18,8 @@ use crate::tallies::{self, Recounts};
 
 /// How often the table of changes is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
+/// How long somebody waits for an edit of theirs to be known.
+const KNOWN_WITHIN: Duration = Duration::from_secs(2);
 /// How often what calls left in memory is brought to the database.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How often old rows are dropped.
@@ -27,14 +31,41 @@ const OLD_SECRETS_KEPT: Duration = Duration::from_hours(7 * 24);
 /// How long a key that comes back waits until the database has what the journal holds.
 const RECORDS_WITHIN: Duration = Duration::from_secs(3);
 
+/// How far the edits in the database are known to the server.
+#[derive(Debug, Default)]
+pub struct Edits {
+    /// Rung by who has just made one.
+    ring: Notify,
+    /// The number of the last that was taken over.
+    seen: watch::Sender<i64>,
+}
+
+impl Edits {
+    /// Waits until all that is in the database by now is known, but not for long: what is not
+    /// known then is with the next look.
+    pub async fn known(&self, store: &Store) -> Result<(), StoreError> {
+        let upto = store.latest_change().await?;
+        self.ring.notify_one();
+        let mut seen = self.seen.subscribe();
+        let _ = timeout(KNOWN_WITHIN, seen.wait_for(|seen| *seen >= upto)).await;
+        Ok(())
+    }
+}
+
 /// Follows the changes after `seen`, for ever.
 pub async fn run(app: Arc<App>, mut seen: i64) {
     let mut every = tokio::time::interval(LOOK_EVERY);
     let mut recounts = Recounts::default();
     loop {
-        every.tick().await;
+        tokio::select! {
+            _ = every.tick() => {}
+            () = app.edits.ring.notified() => {}
+        }
         match take_over(&app, seen, &mut recounts).await {
-            Ok(upto) => seen = upto,
+            Ok(upto) => {
+                seen = upto;
+                app.edits.seen.send_replace(upto);
+            }
             // A locked database is looked at again; nothing is lost by that.
             Err(error) => tracing::debug!(%error, "changes were not read"),
         }

@@ -8,6 +8,7 @@ use relay_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::text::{Language, retold};
 use crate::verbs::VerbError;
 
 /// What kind of problem it is, for programs.
@@ -92,6 +93,11 @@ impl Problem {
     pub(super) fn retold(mut self, say: impl Fn(&str) -> String) -> Self {
         self.error.message = say(&self.error.message);
         self
+    }
+
+    /// What it says, in a language.
+    pub(super) fn told(&self, language: Language) -> String {
+        retold(&self.error.message, language)
     }
 
     fn status(&self) -> StatusCode {

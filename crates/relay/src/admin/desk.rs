@@ -11,6 +11,7 @@ use relay_core::secret::Secret;
 use tokio::sync::Semaphore;
 
 use super::answer::{Code, Problem};
+use super::keys::KeySums;
 use super::logins::Logins;
 use super::origin::CsrfKey;
 use super::throttle::Throttle;
@@ -38,6 +39,8 @@ pub struct Desk {
     pub(super) factors: Factors,
     /// Whether the first password still holds, by the hash that this was found out for.
     pub(super) initial: Mutex<Option<(String, bool)>>,
+    /// What keys used lately.
+    pub(super) key_sums: KeySums,
     /// Sign-ins to accounts that have begun.
     pub(super) logins: Logins,
     dropped_lines: OnceLock<DroppedLines>,

@@ -3,6 +3,9 @@
 use axum::Json;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use http::request::Parts;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use relay_core::clock::Timestamp;
 use relay_core::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -55,6 +58,15 @@ where
     T: Deserialize<'de>,
 {
     Option::<T>::deserialize(from).map(Some)
+}
+
+/// A moment (RFC 3339), or the end of a day (2026-12-31) in a zone.
+pub(super) fn moment(text: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let at = text.parse::<jiff::Timestamp>().ok().or_else(|| {
+        let day: Date = text.parse().ok()?;
+        Some(day.tomorrow().ok()?.to_zoned(zone.clone()).ok()?.timestamp())
+    })?;
+    Some(Timestamp::from_millis(at.as_millisecond()))
 }
 
 /// What was wrong, with the field if it is named: the library's text is `words: path: why`.

@@ -134,6 +134,14 @@ impl LiveState {
         Self { accounts, calls_open: app.shutdown.open_calls(), ..Self::default() }
     }
 
+    /// Keys of this server alone, for who is asked within it.
+    pub fn of_keys(app: &App, ids: &[KeyId]) -> Self {
+        let now = app.now();
+        let holders = ids.iter().filter_map(|id| app.keys.known(*id));
+        let keys = holders.filter_map(|it| KeyLive::of(&it, app, now)).collect();
+        Self { keys, ..Self::default() }
+    }
+
     /// The state of this server.
     pub fn of(app: &App, address: SocketAddr) -> Self {
         let now = app.now();

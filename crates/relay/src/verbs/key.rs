@@ -1,6 +1,7 @@
 //! Keys: give out, show, change, switch, renew, remove.
 
 mod binding;
+mod document;
 mod edit;
 mod life;
 mod standing;
@@ -22,16 +23,18 @@ use relay_store::vault::{KeyHasher, generate_key};
 
 pub(super) use self::binding::refuse_if_bound;
 pub use self::binding::{BindingSpec, GROUP_MARK, ParseBindingError, TargetName};
+pub use self::document::RulesDoc;
 pub use self::edit::{
-    BUILT_IN_CLIENTS, Change, FamilyBudget, LISTED_MAX, LimitsEdit, LimitsError, RulesEdit,
-    RulesError, client_named,
+    BUILT_IN_CLIENTS, Change, FamilyBudget, LISTED_MAX, LimitsEdit, LimitsError,
+    ParseAddressesError, RulesEdit, RulesError, addresses, client_ids, client_named,
+    model_patterns,
 };
 pub use self::life::{
     Renewal, RenewedFrom, Rotated, disable, enable, remove, renew, restore, rotate,
 };
 pub use self::standing::{Limited, LimitsView, QueueView, StandingView, WindowView};
 use self::view::{KeyStanding, Surroundings};
-pub use self::view::{KeyView, Used};
+pub use self::view::{KeyView, Used, refused};
 use crate::day::Calendar;
 use crate::live::LiveState;
 use crate::verbs::name::{checked_name, checked_note};
@@ -156,7 +159,7 @@ pub async fn add(
     let tags = checked_tags(&addition.tags)?;
     let (note, owner) = (checked_note(&addition.note)?, checked_note(&addition.owner)?);
     let hasher = own_hasher(store).await?;
-    let surroundings = Surroundings::read(store).await?;
+    let surroundings = Surroundings::read(store, Some(&[])).await?;
     let secrets: Vec<Secret> = names.iter().map(|_| generate_key(prefix)).collect();
     let rows: Vec<NewKey> = names
         .into_iter()
@@ -199,6 +202,15 @@ pub async fn list(
     };
     keys.retain(|stored| filter.lets_through(&stored.key));
     view::views(store, &keys, as_of).await
+}
+
+/// Keys that were found already, as they are shown, in the same order.
+pub async fn views(
+    store: &Store,
+    keys: &[StoredKey],
+    as_of: &AsOf<'_>,
+) -> Result<Vec<KeyView>, VerbError> {
+    view::views(store, keys, as_of).await
 }
 
 /// One key, with what was refused of it lately.

@@ -1,6 +1,7 @@
 //! Edits of what limits and rules a key: each field for itself, so that two at a time do not undo
 //! each other. Pure: what is wrong with one is said before anything is stored.
 
+mod given;
 mod limits;
 mod rules;
 #[cfg(test)]
@@ -11,6 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use self::given::{ParseAddressesError, addresses, client_ids, model_patterns};
 pub use self::limits::{FamilyBudget, LimitsEdit, LimitsError};
 pub use self::rules::{BUILT_IN_CLIENTS, LISTED_MAX, RulesEdit, RulesError, client_named};
 

@@ -9,10 +9,13 @@ use relay_core::period::WeekReset;
 use relay_core::tally::{LimitName, Quantity, Standing};
 use serde::{Serialize, Serializer};
 
+use utoipa::ToSchema;
+
 use crate::verbs::moment;
 
 /// What limits a key. What is not set is left out.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, ToSchema)]
+#[schema(as = KeyLimits)]
 pub struct LimitsView {
     /// What it may use in a window that its first call opens.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,6 +25,7 @@ pub struct LimitsView {
     pub budgets: BTreeMap<String, f64>,
     /// When weeks begin, as `mon@00:00`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub weekly_reset: Option<WeekReset>,
     /// Calls under way.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -32,7 +36,8 @@ pub struct LimitsView {
 }
 
 /// The limits of a window.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = KeyWindow)]
 pub struct WindowView {
     /// How long it is.
     pub seconds: u64,
@@ -48,7 +53,8 @@ pub struct WindowView {
 }
 
 /// How calls wait that a key has no room for at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = KeyQueue)]
 pub struct QueueView {
     /// How many may.
     pub length: u32,
@@ -87,27 +93,34 @@ impl From<QueueLimit> for QueueView {
 }
 
 /// How one limit stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = KeyStanding)]
 pub struct StandingView {
     /// Which.
     #[serde(serialize_with = "limit_name")]
+    #[schema(value_type = String)]
     pub limit: Limited,
     /// What it counts.
     pub unit: &'static str,
     /// How much it is.
     #[serde(serialize_with = "number")]
+    #[schema(value_type = f64)]
     pub max: Quantity,
     /// What is settled.
     #[serde(serialize_with = "number")]
+    #[schema(value_type = f64)]
     pub used: Quantity,
     /// What calls under way have reserved beyond that.
     #[serde(serialize_with = "number")]
+    #[schema(value_type = f64)]
     pub reserved: Quantity,
     /// What is left beside both.
     #[serde(serialize_with = "number")]
+    #[schema(value_type = f64)]
     pub left: Quantity,
     /// When it is given anew; `None` is never, or with a window that has not begun.
     #[serde(serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub resets_at: Option<Timestamp>,
 }
 

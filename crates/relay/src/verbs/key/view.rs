@@ -10,9 +10,12 @@ use relay_core::money::Money;
 use relay_core::protocol::Service;
 use relay_core::tally::{Standing, Tally};
 use relay_store::Store;
+use relay_store::key_counts::FamilyTotal;
 use relay_store::keys::StoredKey;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::document::RulesDoc;
 use super::standing::{LimitsView, StandingView};
 use super::{AsOf, GROUP_MARK};
 use crate::live::KeyLive;
@@ -22,10 +25,14 @@ use crate::verbs::{VerbError, moment, usage};
 /// Refused calls are told of this time.
 const REFUSED_WITHIN: Duration = Duration::from_hours(24);
 
+/// Keys whose sums are looked up one by one.
+const FEW_KEYS: usize = 500;
+
 /// A key as it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct KeyView {
     /// Identity.
+    #[schema(value_type = String)]
     pub id: KeyId,
     /// The name.
     pub name: String,
@@ -33,19 +40,23 @@ pub struct KeyView {
     pub enabled: bool,
     /// From when it is refused: by its date, or its time from the first call once that has come.
     #[serde(serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires_at: Option<Timestamp>,
     /// How long it lasts from its first call.
     #[serde(rename = "lasts_seconds", serialize_with = "seconds")]
+    #[schema(value_type = Option<u64>)]
     pub lasts: Option<Duration>,
     /// What limits it.
     pub limits: LimitsView,
     /// What it may ask.
+    #[schema(value_type = RulesDoc)]
     pub rules: KeyRules,
     /// What it has used in all.
     pub used: Used,
     /// How each of its limits stands.
     pub standings: Vec<StandingView>,
     /// What it is bound to by service, written as `--bind` takes it.
+    #[schema(value_type = BTreeMap<String, String>)]
     pub bindings: BTreeMap<Service, String>,
     /// Calls under way.
     pub in_flight: u32,
@@ -61,15 +72,19 @@ pub struct KeyView {
     pub secret_tail: String,
     /// When it was given out.
     #[serde(serialize_with = "moment::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When the first call came with it.
     #[serde(serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub first_used_at: Option<Timestamp>,
     /// Until when a secret works that was replaced, if one still does.
     #[serde(serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub old_works_until: Option<Timestamp>,
     /// When it was removed.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "moment::serialize_option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub removed_at: Option<Timestamp>,
     /// Calls refused within the last day, by reason; of a key that is shown alone.
     #[serde(rename = "refused_24h", skip_serializing_if = "Option::is_none")]
@@ -77,7 +92,8 @@ pub struct KeyView {
 }
 
 /// What a key has used in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[schema(as = KeyUsed)]
 pub struct Used {
     /// Calls.
     pub calls: u64,
@@ -85,6 +101,7 @@ pub struct Used {
     pub tokens: u64,
     /// What that cost.
     #[serde(rename = "cost_usd", serialize_with = "usage::dollars")]
+    #[schema(value_type = f64)]
     pub cost: Money,
 }
 
@@ -96,13 +113,14 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    pub(super) async fn read(store: &Store) -> Result<Self, VerbError> {
+    /// For these keys; without any, for all.
+    pub(super) async fn read(store: &Store, keys: Option<&[KeyId]>) -> Result<Self, VerbError> {
         let accounts = store.accounts().await?.into_iter();
         let groups = store.groups().await?.into_iter();
         Ok(Self {
             accounts: accounts.map(|it| (it.account.id, it.account.name)).collect(),
             groups: groups.map(|group| (group.id, group.name)).collect(),
-            used: used(store).await?,
+            used: used(store, keys).await?,
         })
     }
 
@@ -190,7 +208,10 @@ pub(super) async fn views(
     keys: &[StoredKey],
     as_of: &AsOf<'_>,
 ) -> Result<Vec<KeyView>, VerbError> {
-    let surroundings = Surroundings::read(store).await?;
+    let ids: Vec<KeyId> = keys.iter().map(|stored| stored.key.id).collect();
+    // Many are sooner told by reading all.
+    let few = (ids.len() <= FEW_KEYS).then_some(ids.as_slice());
+    let surroundings = Surroundings::read(store, few).await?;
     let live = as_of.live.map(|live| live.keys.as_slice()).unwrap_or_default();
     let live: HashMap<KeyId, &KeyLive> = live.iter().map(|it| (it.id, it)).collect();
     let told = |stored: &StoredKey| live.get(&stored.key.id).copied();
@@ -223,7 +244,7 @@ impl AsOf<'_> {
 }
 
 /// Calls of a key that were refused within the last day, by reason.
-pub(super) async fn refused(
+pub async fn refused(
     store: &Store,
     key: KeyId,
     now: Timestamp,
@@ -237,19 +258,16 @@ pub(super) async fn refused(
     Ok(refused)
 }
 
-/// What every key has used since the beginning.
-async fn used(store: &Store) -> Result<HashMap<KeyId, Used>, VerbError> {
-    let counts = store.key_counts(&[]).await?.into_iter();
-    let used = counts.map(|(key, counts)| {
-        let mut used = Used::default();
-        for (_, total) in counts.totals {
-            used.calls += total.calls;
-            used.tokens += total.amount.tokens;
-            used.cost += total.amount.cost;
-        }
-        (key, used)
-    });
-    Ok(used.collect())
+/// What keys have used since the beginning.
+async fn used(store: &Store, keys: Option<&[KeyId]>) -> Result<HashMap<KeyId, Used>, VerbError> {
+    let totals = store.keys_used(keys).await?.into_iter();
+    Ok(totals.map(|(key, total)| (key, Used::from(total))).collect())
+}
+
+impl From<FamilyTotal> for Used {
+    fn from(total: FamilyTotal) -> Self {
+        Self { calls: total.calls, tokens: total.amount.tokens, cost: total.amount.cost }
+    }
 }
 
 #[expect(clippy::ref_option, reason = "serde calls it so")]

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use relay_core::account::{AccountKind, Deadlines, ExtraHeader, OauthSettings};
 use relay_core::clock::Timestamp;
@@ -17,7 +16,7 @@ use relay_upstream::profile::profile;
 
 use super::{AccountFields, HeaderFields, MarkFields, OauthFields};
 use crate::admin::answer::Problem;
-use crate::admin::given::{Hidden, Named};
+use crate::admin::given::{Hidden, Named, moment};
 use crate::verbs::account::{self, AccountEdit};
 
 /// The usual place in the order, and the usual share.
@@ -323,13 +322,4 @@ fn oauth(given: Option<&Option<OauthFields>>) -> OauthSettings {
         redirect_url: usual(given.redirect_url.as_ref()),
         scope: usual(given.scope.as_ref()),
     }
-}
-
-/// A moment, or the end of a day.
-fn moment(text: &str, zone: &TimeZone) -> Option<Timestamp> {
-    let at = text.parse::<jiff::Timestamp>().ok().or_else(|| {
-        let day: Date = text.parse().ok()?;
-        Some(day.tomorrow().ok()?.to_zoned(zone.clone()).ok()?.timestamp())
-    })?;
-    Some(Timestamp::from_millis(at.as_millisecond()))
 }
