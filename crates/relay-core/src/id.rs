@@ -109,6 +109,13 @@ impl CallId {
         Self::new(time, [0; 10])
     }
 
+    /// When the call came, by the clock that made the id.
+    pub fn time(&self) -> Timestamp {
+        let bytes = self.as_bytes();
+        let millis = bytes[..6].iter().fold(0, |millis, byte| millis << 8 | i64::from(*byte));
+        Timestamp::from_millis(millis)
+    }
+
     /// The id as the database keeps it, in the same order as ids and their texts.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
@@ -193,6 +200,7 @@ mod tests {
         let at = Timestamp::from_millis(2_000);
         let before = CallId::new(Timestamp::from_millis(1_999), [255; 10]);
         let ids = [before, CallId::first_at(at), CallId::new(at, [1; 10])];
+        assert_eq!((before.time(), ids[2].time()), (Timestamp::from_millis(1_999), at));
         assert!(ids.is_sorted() && ids.is_sorted_by_key(CallId::as_bytes));
         assert!(ids.iter().all(|id| CallId::from_bytes(*id.as_bytes()) == *id));
     }

@@ -12,6 +12,7 @@ use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
 use crate::columns::Columns;
+use crate::days::Days;
 use crate::error::StoreError;
 use crate::key_counts::FirstUses;
 use crate::migrate::{self, Found};
@@ -102,6 +103,7 @@ impl Checkup {
         let mut connection = self.pool.acquire().await?;
         vault_keys::check(&mut connection, &vault, &self.path).await?;
         Ok(Store {
+            days: Days::default(),
             writer: self.pool.clone(),
             reader: self.pool.clone(),
             vault: Arc::new(vault),

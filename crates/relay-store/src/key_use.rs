@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use crate::columns::{Columns, json};
 use crate::error::StoreError;
 use crate::pool::Store;
+use crate::sums::Grain;
 
 /// What the calls of a key came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,11 +27,13 @@ pub struct KeyUse {
 }
 
 macro_rules! sums {
-    ($from:literal) => {
+    ($time:literal, $from:literal) => {
         concat!(
             "select key_id, cast(sum(calls) as bigint), \
              cast(sum(input + output + cache_read + cache_write_5m + cache_write_1h) as bigint), \
-             cast(sum(cost_nanos) as bigint), max(quarter) from ",
+             cast(sum(cost_nanos) as bigint), max(",
+            $time,
+            ") from ",
             $from,
             " group by key_id"
         )
@@ -38,10 +41,18 @@ macro_rules! sums {
 }
 
 impl Store {
-    /// What each key used in a stretch that begins and ends with a quarter of an hour. Those that
-    /// used nothing are not listed, removed ones are.
-    pub async fn key_use(&self, span: Span) -> Result<HashMap<KeyId, KeyUse>, StoreError> {
-        let rows = sqlx::query(sums!("rollups where quarter >= $1 and quarter < $2"))
+    /// What each key used in a stretch of time. Those that used nothing are not listed, removed
+    /// ones are. Of whole days the last use is told by the day.
+    pub async fn key_use(
+        &self,
+        span: Span,
+        grain: Grain,
+    ) -> Result<HashMap<KeyId, KeyUse>, StoreError> {
+        let sql = match grain {
+            Grain::Quarter => sums!("quarter", "rollups where quarter >= $1 and quarter < $2"),
+            Grain::Day => sums!("day", "days_keys where day >= $1 and day < $2"),
+        };
+        let rows = sqlx::query(sql)
             .bind(span.from.as_millis())
             .bind(span.to.as_millis())
             .fetch_all(&self.reader)
@@ -56,6 +67,7 @@ impl Store {
         span: Span,
     ) -> Result<HashMap<KeyId, KeyUse>, StoreError> {
         let asked = sums!(
+            "quarter",
             "(select value as asked from json_each($3)) cross join rollups \
              on key_id = asked and quarter >= $1 and quarter < $2"
         );

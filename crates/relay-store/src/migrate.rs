@@ -31,7 +31,8 @@ const MIGRATIONS: &[Migration] = migrations![
     "0004_usage",
     "0005_operation",
     "0006_admin",
-    "0007_faults"
+    "0007_faults",
+    "0008_days",
 ];
 
 /// What a database turns out to be before anything is done to it.

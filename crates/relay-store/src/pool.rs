@@ -15,6 +15,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection, Sqlite, Transaction};
 
 use crate::columns::Columns;
+use crate::days::Days;
 use crate::error::StoreError;
 use crate::key_counts::FirstUses;
 use crate::migrate::{self, Found};
@@ -48,6 +49,7 @@ pub struct Store {
     pub(crate) vault: Arc<Vault>,
     pub(crate) kinds: KnownKinds,
     pub(crate) first_uses: FirstUses,
+    pub(crate) days: Days,
 }
 
 /// Whether a database is made where there is none.
@@ -101,6 +103,7 @@ impl Store {
             vault: Arc::new(vault),
             kinds: KnownKinds::default(),
             first_uses: FirstUses::default(),
+            days: Days::default(),
         };
         // What needs no write waits for nobody's: a database may be locked for minutes.
         if found != Found::Current {

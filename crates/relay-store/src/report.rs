@@ -27,6 +27,20 @@ pub enum Dimension {
     Month,
 }
 
+impl Dimension {
+    /// The dimension that goes by a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "key" => Some(Self::Key),
+            "account" => Some(Self::Account),
+            "model" => Some(Self::Model),
+            "day" => Some(Self::Day),
+            "month" => Some(Self::Month),
+            _ => None,
+        }
+    }
+}
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct ReportQuery {

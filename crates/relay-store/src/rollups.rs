@@ -9,6 +9,7 @@ use relay_core::usage::{CallRecord, Outcome, TokenUsage};
 use sqlx::SqliteConnection;
 
 use crate::columns::{Columns, whole};
+use crate::days::{self, Days};
 use crate::error::StoreError;
 use crate::pool::Store;
 use crate::rows::{Values, runs, text};
@@ -36,11 +37,11 @@ pub struct Totals {
 
 /// What a sum is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Cell<'r> {
-    quarter: Timestamp,
-    key: i64,
-    account: i64,
-    model: &'r str,
+pub(crate) struct Cell<'r> {
+    pub(crate) quarter: Timestamp,
+    pub(crate) key: i64,
+    pub(crate) account: i64,
+    pub(crate) model: &'r str,
 }
 
 /// The sums of the calls that one transaction adds.
@@ -48,7 +49,7 @@ struct Cell<'r> {
 pub(crate) struct RollUps<'r>(HashMap<Cell<'r>, Totals>);
 
 impl<'r> Cell<'r> {
-    fn of(record: &'r CallRecord) -> Self {
+    pub(crate) fn of(record: &'r CallRecord) -> Self {
         Self {
             quarter: record.at.quarter_hour(),
             key: record.key.0,
@@ -105,7 +106,30 @@ impl Totals {
         })
     }
 
-    fn write(&self, values: &mut Values) {
+    /// Adds other sums to these.
+    pub fn add_all(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.estimated_calls += other.estimated_calls;
+        self.failed_calls += other.failed_calls;
+        self.usage.input += other.usage.input;
+        self.usage.output += other.usage.output;
+        self.usage.cache_read += other.usage.cache_read;
+        self.usage.cache_write_5m += other.usage.cache_write_5m;
+        self.usage.cache_write_1h += other.usage.cache_write_1h;
+        self.usage.web_searches += other.usage.web_searches;
+        self.cost += other.cost;
+        self.first_byte_count += other.first_byte_count;
+        self.first_byte_millis_sum += other.first_byte_millis_sum;
+        self.total_millis_sum += other.total_millis_sum;
+    }
+
+    /// Tokens of every kind.
+    pub const fn tokens(&self) -> u64 {
+        let usage = &self.usage;
+        usage.input + usage.output + usage.cache_read + usage.cache_write_5m + usage.cache_write_1h
+    }
+
+    pub(crate) fn write(&self, values: &mut Values) {
         values.add(whole(self.calls)).add(whole(self.estimated_calls));
         values.add(whole(self.failed_calls));
         values.add(whole(self.usage.input)).add(whole(self.usage.output));
@@ -127,8 +151,12 @@ impl<'r> RollUps<'r> {
         self.0.entry(Cell::of(record)).or_default().add(record);
     }
 
-    /// Adds the sums to those of the table.
-    pub(crate) async fn save(self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Adds the sums to those of the table, and to those of their days.
+    pub(crate) async fn save(
+        self,
+        connection: &mut SqliteConnection,
+        days: &Days,
+    ) -> Result<(), StoreError> {
         const HEAD: &str = "insert into rollups (quarter, key_id, account_id, model, calls, \
              estimated_calls, failed_calls, input, output, cache_read, cache_write_5m, \
              cache_write_1h, web_searches, cost_nanos, first_byte_count, first_byte_millis_sum, \
@@ -161,7 +189,7 @@ impl<'r> RollUps<'r> {
                 .execute(&mut *connection)
                 .await?;
         }
-        Ok(())
+        days.add(connection, &cells).await
     }
 }
 
@@ -241,7 +269,7 @@ pub(crate) async fn correct_cost(
     .bind(cell.account)
     .bind(cell.model)
     .bind(difference.as_nanos())
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    days::correct_cost(connection, record, difference.as_nanos()).await
 }

@@ -1,6 +1,7 @@
 //! The table `calls`: one row for each call, taken from the journal in batches.
 
 mod kind;
+mod page;
 mod row;
 
 use relay_core::clock::Timestamp;
@@ -19,6 +20,7 @@ use crate::rollups::{self, RollUps};
 use crate::rows::runs;
 
 pub(crate) use self::kind::KnownKinds;
+pub use self::page::{CallFilter, CallsPage, Ended, LOOKED_MAX};
 
 /// Calls with unusual attempts that are looked at for those of one account.
 pub const RETRIED_READ_MAX: u32 = 5_000;
@@ -54,7 +56,7 @@ impl Store {
         }
         counters.add(new.iter().map(|(record, _)| *record));
         counters.save(&mut edit, &roll_ups, upto).await?;
-        roll_ups.save(&mut edit).await?;
+        roll_ups.save(&mut edit, &self.days).await?;
         edit.commit().await?;
         kinds.share();
         counters.share();
@@ -100,6 +102,16 @@ impl Store {
     ) -> Result<Vec<CallRecord>, StoreError> {
         let mut reading = self.reader.acquire().await?;
         row::failed_on(&mut reading, account, moment, limit).await
+    }
+
+    /// The newest calls since `moment` that were not answered at the first attempt, newest first.
+    pub async fn calls_not_answered_at_once(
+        &self,
+        moment: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<CallRecord>, StoreError> {
+        let mut reading = self.reader.acquire().await?;
+        row::retried(&mut reading, moment, limit).await
     }
 
     /// Corrects what a call cost, in its row and in the sums that it went into; tells whether there

@@ -8,6 +8,9 @@ mod accounts;
 mod admins;
 mod answer;
 mod audit;
+mod calls;
+mod csv;
+mod dashboard;
 mod desk;
 mod given;
 mod groups;
@@ -19,8 +22,10 @@ mod logins;
 mod origin;
 mod proxies;
 mod session;
+mod span;
 mod throttle;
 mod tokens;
+mod usage;
 
 use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
@@ -61,6 +66,9 @@ static ROUTES: LazyLock<(Router, utoipa::openapi::OpenApi)> = LazyLock::new(|| {
         .merge(accounts::routes())
         .merge(groups::routes())
         .merge(keys::routes())
+        .merge(calls::routes())
+        .merge(usage::routes())
+        .merge(dashboard::routes())
         .merge(kinds::routes())
         .merge(logins::routes())
         .merge(proxies::routes())

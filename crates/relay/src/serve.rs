@@ -89,6 +89,7 @@ pub async fn start(
     store: Store,
     clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Started> {
+    store.keep_days(&settings.time_zone).await?;
     let consumed = store.journal_position().await?.unwrap_or(Position::START);
     let options =
         JournalOptions { durability: settings.durability, consumed, ..JournalOptions::default() };

@@ -27,6 +27,8 @@ macro_rules! select {
     };
 }
 
+pub(super) use select;
+
 /// The calls among `records` that the table has.
 ///
 /// An insert could tell by itself which rows were new, but the driver hands each row that comes
@@ -127,6 +129,26 @@ pub(super) async fn failed_on(
     rows.iter().map(read).collect()
 }
 
+/// The newest calls since `since` with unusual attempts.
+pub(super) async fn retried(
+    connection: &mut SqliteConnection,
+    since: Timestamp,
+    limit: u32,
+) -> Result<Vec<CallRecord>, StoreError> {
+    let rows = sqlx::query(concat!(
+        select!(),
+        "where call_id in (
+             select call_id from calls indexed by calls_retried
+             where attempts is not null and call_id >= $1 order by call_id desc limit $2
+         ) order by call_id desc"
+    ))
+    .bind(CallId::first_at(since).as_bytes().as_slice())
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
 /// Replaces what a call cost and, by its kind, what it was priced by.
 pub(super) async fn set_cost(
     connection: &mut SqliteConnection,
@@ -201,7 +223,7 @@ fn answered(record: &CallRecord, after: i64, millis: u64) -> Attempt {
     }
 }
 
-fn read(row: &SqliteRow) -> Result<CallRecord, StoreError> {
+pub(super) fn read(row: &SqliteRow) -> Result<CallRecord, StoreError> {
     let mut columns = Columns::of(row);
     let mut record = CallRecord {
         call: call_id(&mut columns)?,

@@ -6,9 +6,11 @@ use http::request::Parts;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use relay_core::clock::Timestamp;
+use relay_core::money::Money;
 use relay_core::secret::Secret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
+use serde_json::Number;
 
 use super::answer::Problem;
 
@@ -58,6 +60,17 @@ where
     T: Deserialize<'de>,
 {
     Option::<T>::deserialize(from).map(Some)
+}
+
+/// A sum in dollars that is not below nothing, to the billionth of one.
+pub(super) fn money(dollars: &Number) -> Option<Money> {
+    let text = dollars.to_string();
+    let text = match dollars.as_f64() {
+        // Small sums come as 1e-6.
+        Some(number) if text.contains(['e', 'E']) => format!("{number:.9}"),
+        _ => text,
+    };
+    text.parse().ok().filter(|sum| *sum >= Money::ZERO)
 }
 
 /// A moment (RFC 3339), or the end of a day (2026-12-31) in a zone.

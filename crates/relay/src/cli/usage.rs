@@ -26,14 +26,8 @@ pub(super) struct Usage {
 }
 
 fn dimension(text: &str) -> Result<Dimension, String> {
-    match text {
-        "key" => Ok(Dimension::Key),
-        "account" => Ok(Dimension::Account),
-        "model" => Ok(Dimension::Model),
-        "day" => Ok(Dimension::Day),
-        "month" => Ok(Dimension::Month),
-        _ => Err("usage is told apart by key, account, model, day and month".to_owned()),
-    }
+    let why = "usage is told apart by key, account, model, day and month";
+    Dimension::from_name(text).ok_or_else(|| why.to_owned())
 }
 
 impl Usage {

@@ -1,4 +1,6 @@
-//! Calls that are open now.
+//! Calls: those that are open now, and those that are over.
+
+mod log;
 
 use std::net::IpAddr;
 
@@ -6,6 +8,7 @@ use relay_core::clock::Timestamp;
 use relay_core::id::CallId;
 use serde::Serialize;
 
+pub use self::log::{AttemptView, CallDetail, CallRow, Named, Page, detail, page, rows};
 use crate::open_calls::{CallLive, Phase};
 use crate::verbs::moment;
 

@@ -1,5 +1,9 @@
 //! What was used: sums of calls, tokens and money.
 
+mod bills;
+mod periods;
+mod series;
+
 use jiff::tz::TimeZone;
 use relay_core::clock::Timestamp;
 use relay_core::id::{AccountId, KeyId};
@@ -7,7 +11,13 @@ use relay_core::money::Money;
 use relay_store::Store;
 use relay_store::report::{Dimension, ReportQuery, ReportRow};
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
+pub use self::bills::{Bill, BillRow, BilledBy, bill, months};
+pub use self::periods::Periods;
+pub use self::series::{
+    Bucket, Compared, Figure, Line, Series, SeriesAsk, TotalsView, Width, compared, series,
+};
 use crate::verbs::VerbError;
 
 /// What is asked for.
@@ -24,7 +34,7 @@ pub struct UsageQuestion {
 }
 
 /// A row of a report. What rows are not told apart by is left out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct UsageRow {
     /// The day, as `2026-11-23`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,12 +47,14 @@ pub struct UsageRow {
     pub key: Option<String>,
     /// The key.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub key_id: Option<KeyId>,
     /// The account's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     /// The account.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub account_id: Option<AccountId>,
     /// The model.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +75,7 @@ pub struct UsageRow {
     pub web_searches: u64,
     /// What it cost.
     #[serde(rename = "cost_usd", serialize_with = "dollars")]
+    #[schema(value_type = f64)]
     pub cost: Money,
     /// Calls whose tokens the provider did not all state.
     pub estimated_calls: u64,

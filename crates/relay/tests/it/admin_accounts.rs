@@ -128,7 +128,7 @@ impl TextOfBody for relay_testkit::Received {
     }
 }
 
-fn named(items: &Value) -> Vec<&str> {
+pub(crate) fn named(items: &Value) -> Vec<&str> {
     let items = items.as_array().expect("a list");
     items.iter().map(|it| it["name"].as_str().expect("a name")).collect()
 }

@@ -2,6 +2,8 @@
 
 mod admin_accounts;
 mod admin_door;
+mod admin_keys;
+mod admin_usage;
 mod bytes;
 mod calls;
 mod cli;

@@ -4,20 +4,23 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use relay_core::clock::Timestamp;
 use relay_core::id::KeyId;
 use relay_core::money::Money;
-use relay_core::period::Span;
+use relay_core::period::{Period, Span, WeekReset};
 use relay_store::StoreError;
 use relay_store::key_counts::FamilyTotal;
 use relay_store::key_use::KeyUse;
+use relay_store::sums::Grain;
 
 use crate::app::App;
 
-/// How old the sums may be that a list is sorted by.
+/// Sums that are read so soon are read each time, and are never old.
+const QUICK: Duration = Duration::from_millis(20);
+/// How old others may be that a list is sorted by.
 const FRESH: Duration = Duration::from_secs(2);
 /// How old those of days may be that are over: only corrections change them.
 const CLOSED_FRESH: Duration = Duration::from_mins(5);
@@ -35,6 +38,8 @@ pub(in crate::admin) struct KeySums {
 #[derive(Debug)]
 pub(super) struct Sums {
     at: Timestamp,
+    /// How long it took to read those of today.
+    took: Duration,
     today: Span,
     closed: Arc<Closed>,
     of_today: HashMap<KeyId, KeyUse>,
@@ -79,21 +84,25 @@ impl Sums {
                 Arc::clone(&it.closed)
             }
             _ => {
-                let from = days_before(today);
-                let used = app.store.key_use(Span { from, to: today.from }).await?;
+                let from = days_before(app, today);
+                let used = app.store.key_use(Span { from, to: today.from }, Grain::Day).await?;
                 Arc::new(Closed { at: now, used })
             }
         };
-        let of_today = app.store.key_use(today).await?;
+        let begun = Instant::now();
+        let of_today = app.store.key_use(today, Grain::Quarter).await?;
         let totals = app.store.keys_used(None).await?;
-        Ok(Self { at: now, today, closed, of_today, totals })
+        Ok(Self { at: now, took: begun.elapsed(), today, closed, of_today, totals })
     }
 }
 
 /// The first moment of the days that sums are of.
-fn days_before(today: Span) -> Timestamp {
+fn days_before(app: &App, today: Span) -> Timestamp {
     let before = u32::try_from(DAYS - 1).unwrap_or(u32::MAX);
-    today.from.minus(Duration::from_hours(24) * before).quarter_hour()
+    // Noon is on its day whatever the clocks do.
+    let noon = today.from.plus(Duration::from_hours(12));
+    let then = noon.minus(Duration::from_hours(24) * before);
+    Period::Day.span(then, &app.settings.time_zone, WeekReset::MONDAY).from
 }
 
 impl KeySums {
@@ -104,6 +113,9 @@ impl KeySums {
         let kept = sums.kept.lock().clone();
         let usable = kept.filter(|it| it.today == app.calendar.day(now));
         let Some(kept) = usable else { return sums.renew(app, None).await };
+        if kept.took <= QUICK {
+            return sums.renew(app, Some(&kept)).await;
+        }
         if now.since(kept.at) > FRESH && !sums.renewing.swap(true, Ordering::AcqRel) {
             let (app, before) = (Arc::clone(app), Arc::clone(&kept));
             tokio::spawn(async move {

@@ -16,7 +16,7 @@ use relay_upstream::profile::profile;
 
 use super::{AccountFields, HeaderFields, MarkFields, OauthFields};
 use crate::admin::answer::Problem;
-use crate::admin::given::{Hidden, Named, moment};
+use crate::admin::given::{Hidden, Named, moment, money};
 use crate::verbs::account::{self, AccountEdit};
 
 /// The usual place in the order, and the usual share.
@@ -192,8 +192,8 @@ impl AccountFields {
 
     fn daily_cost(&self, place: Place<'_>) -> Result<Option<Money>, Problem> {
         let Some(given) = &self.daily_cost_usd else { return Ok(None) };
-        let read = given.as_ref().map_or(Ok(Money::ZERO), |number| number.to_string().parse());
-        read.map(Some).map_err(|_| place.refuse("daily_cost_usd", "not an amount of dollars"))
+        let read = given.as_ref().map_or(Some(Money::ZERO), money);
+        read.map(Some).ok_or_else(|| place.refuse("daily_cost_usd", "not an amount of dollars"))
     }
 
     fn ends_at(&self, place: Place<'_>) -> Result<Named<Timestamp>, Problem> {

@@ -14,7 +14,7 @@ use serde_json::Number;
 
 use super::{FamilyFields, KeyFields, LimitFields, QueueFields, RuleFields};
 use crate::admin::answer::Problem;
-use crate::admin::given::{Named, moment};
+use crate::admin::given::{Named, moment, money};
 use crate::admin::guard::Who;
 use crate::client_id::Clients;
 use crate::verbs::VerbError;
@@ -201,7 +201,7 @@ impl FamilyFields {
         }
         let period = Period::from_name(self.period.trim());
         let period = period.ok_or_else(|| refuse("the periods are day, week, month and total"))?;
-        let cost = sum(&self.usd).ok_or_else(|| refuse("not an amount of dollars"))?;
+        let cost = money(&self.usd).ok_or_else(|| refuse("not an amount of dollars"))?;
         Ok((Budget { period, family: Some(ModelFamily::named(family)) }, cost))
     }
 }
@@ -263,11 +263,7 @@ fn dollars(
     given: &Named<Number>,
 ) -> Result<Option<Money>, Problem> {
     let Some(given) = given else { return Ok(None) };
-    let read = given.as_ref().map_or(Some(Money::ZERO), sum);
+    let read = given.as_ref().map_or(Some(Money::ZERO), money);
     let why = "not an amount of dollars";
     read.map(Some).ok_or_else(|| place.refuse(&format!("limits.{field}"), why))
-}
-
-fn sum(number: &Number) -> Option<Money> {
-    number.to_string().parse().ok().filter(|sum| *sum >= Money::ZERO)
 }

@@ -1,0 +1,438 @@
+//! Usage over time: what charts are drawn from.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use relay_core::clock::Timestamp;
+use relay_core::id::{AccountId, KeyId};
+use relay_core::period::{Period, Span, WeekReset};
+use relay_store::Store;
+use relay_store::rollups::Totals;
+use relay_store::sums::{By, Grain, Measure, Of, Sum, SumsOf};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::verbs::{VerbError, moment};
+
+/// Lines of a chart; all others are one more.
+const LINES_MAX: u32 = 5;
+/// Buckets of a chart.
+const BUCKETS_MAX: usize = 1_000;
+const HOUR: Duration = Duration::from_hours(1);
+
+/// What a chart shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = UsageFigure)]
+pub enum Figure {
+    /// Dollars.
+    #[default]
+    Cost,
+    /// Tokens of every kind.
+    Tokens,
+    /// How many calls.
+    Calls,
+    /// How many of a hundred calls did not fail.
+    Success,
+    /// Milliseconds to the first byte, on average.
+    FirstByte,
+}
+
+/// How long the buckets of a chart are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = UsageBucketWidth)]
+pub enum Width {
+    /// An hour.
+    Hour,
+    /// A day of the relay's time zone.
+    Day,
+}
+
+/// A bucket of a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = UsageBucket)]
+pub struct Bucket {
+    /// Its first moment.
+    #[serde(serialize_with = "moment::serialize")]
+    #[schema(value_type = String, format = DateTime)]
+    pub from: Timestamp,
+    /// The first moment after it.
+    #[serde(serialize_with = "moment::serialize")]
+    #[schema(value_type = String, format = DateTime)]
+    pub to: Timestamp,
+    /// Whether it is not over yet.
+    pub partial: bool,
+}
+
+/// A line of a chart.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = UsageLine)]
+pub struct Line {
+    /// Of what: an id, a model, a kind of token, or `others`.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// A value for each bucket; null where there is none to tell.
+    pub values: Vec<Option<f64>>,
+    /// The value over all buckets.
+    pub total: Option<f64>,
+}
+
+/// What a chart is drawn from.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = UsageSeries)]
+pub struct Series {
+    /// The zone in which days begin.
+    pub zone: String,
+    /// How long buckets are.
+    pub bucket: Width,
+    /// The buckets, in order.
+    pub buckets: Vec<Bucket>,
+    /// The lines, the greatest first.
+    pub series: Vec<Line>,
+    /// The same time before, in one line, where it was asked for.
+    pub before: Option<Line>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct SeriesAsk {
+    /// Of which time.
+    pub span: Span,
+    /// In which buckets.
+    pub width: Width,
+    /// Told apart by what.
+    pub by: By,
+    /// Told apart by kinds of tokens.
+    pub by_token_kind: bool,
+    /// What is shown.
+    pub figure: Figure,
+    /// Of one key.
+    pub key: Option<KeyId>,
+    /// Of one account.
+    pub account: Option<AccountId>,
+    /// Of one model.
+    pub model: Option<String>,
+    /// Where the time before begins that is compared.
+    pub before: Option<Span>,
+    /// The zone in which days begin.
+    pub zone: TimeZone,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// What all calls of a time came to, as programs read it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = UsageTotals)]
+pub struct TotalsView {
+    /// Calls.
+    pub calls: u64,
+    /// Those that accounts or the relay failed.
+    pub failed_calls: u64,
+    /// Those whose tokens were not all stated by the provider.
+    pub estimated_calls: u64,
+    /// Input that no cache served or kept.
+    pub input: u64,
+    /// Output.
+    pub output: u64,
+    /// Input read from the cache.
+    pub cache_read: u64,
+    /// Input written to the cache.
+    pub cache_write: u64,
+    /// Tokens of every kind.
+    pub tokens: u64,
+    /// What they cost.
+    pub cost_usd: f64,
+    /// How many of a hundred did not fail; null without calls.
+    pub success_percent: Option<f64>,
+    /// Milliseconds to the first byte, on average.
+    pub first_byte_ms: Option<f64>,
+    /// Milliseconds to the end, on average.
+    pub total_ms: Option<f64>,
+}
+
+/// A time and the one before that it is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, ToSchema)]
+#[schema(as = UsageCompared)]
+pub struct Compared {
+    /// What it came to.
+    pub totals: TotalsView,
+    /// What the time before came to, up to the same part of it.
+    pub before: TotalsView,
+}
+
+impl Figure {
+    /// By what the greatest lines are found.
+    const fn measure(self) -> Measure {
+        match self {
+            Self::Cost => Measure::Cost,
+            Self::Tokens => Measure::Tokens,
+            Self::Calls | Self::Success | Self::FirstByte => Measure::Calls,
+        }
+    }
+
+    /// The value of sums; `None` where there is none, as the success of no calls.
+    fn of(self, totals: &Totals) -> Option<f64> {
+        let shown = TotalsView::from(totals);
+        match self {
+            Self::Cost => Some(shown.cost_usd),
+            Self::Tokens => Some(count(shown.tokens)),
+            Self::Calls => Some(count(shown.calls)),
+            Self::Success => shown.success_percent,
+            Self::FirstByte => shown.first_byte_ms,
+        }
+    }
+}
+
+impl From<&Totals> for TotalsView {
+    fn from(totals: &Totals) -> Self {
+        let mean = |sum: u64, of: u64| (of > 0).then(|| count(sum) / count(of));
+        let answered = totals.calls.saturating_sub(totals.failed_calls);
+        Self {
+            calls: totals.calls,
+            failed_calls: totals.failed_calls,
+            estimated_calls: totals.estimated_calls,
+            input: totals.usage.input,
+            output: totals.usage.output,
+            cache_read: totals.usage.cache_read,
+            cache_write: totals.usage.cache_write(),
+            tokens: totals.tokens(),
+            cost_usd: totals.cost.to_usd_f64(),
+            success_percent: mean(answered.saturating_mul(100), totals.calls),
+            first_byte_ms: mean(totals.first_byte_millis_sum, totals.first_byte_count),
+            total_ms: mean(totals.total_millis_sum, totals.calls),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "charts need no more than 15 digits")]
+fn count(number: u64) -> f64 {
+    number as f64
+}
+
+/// What a chart is drawn from.
+pub async fn series(store: &Store, ask: &SeriesAsk) -> Result<Series, VerbError> {
+    let buckets = ask.buckets(ask.span)?;
+    let all = ask.over_time(store, ask.span, By::All, None).await?;
+    let all = Binned::of(&buckets, all);
+    let mut lines = if ask.by_token_kind {
+        token_kinds(all.lines.get(&Of::All), buckets.len())
+    } else if ask.by == By::All {
+        vec![ask.line(&Of::All, all.lines.get(&Of::All), String::new(), buckets.len())]
+    } else {
+        ask.greatest(store, &buckets, &all).await?
+    };
+    if matches!(ask.figure, Figure::Success | Figure::FirstByte) {
+        // Shares and means of some lines do not add up to others.
+        lines.retain(|line| line.id != OTHERS);
+    }
+    let before = match ask.before {
+        None => None,
+        Some(span) => {
+            let before = ask.buckets(span)?;
+            let sums = ask.over_time(store, span, By::All, None).await?;
+            let binned = Binned::of(&before, sums);
+            let mut line =
+                ask.line(&Of::All, binned.lines.get(&Of::All), String::new(), before.len());
+            line.values.resize(buckets.len(), None);
+            Some(line)
+        }
+    };
+    let zone = ask.zone.iana_name().unwrap_or("UTC").to_owned();
+    Ok(Series { zone, bucket: ask.width, buckets, series: lines, before })
+}
+
+/// What two times came to. Sums of whole days are told by days, the rest by quarters of an hour.
+pub async fn compared(
+    store: &Store,
+    (now, before): (Span, Span),
+    zone: &TimeZone,
+) -> Result<Compared, VerbError> {
+    Ok(Compared {
+        totals: TotalsView::from(&totals(store, now, zone).await?),
+        before: TotalsView::from(&totals(store, before, zone).await?),
+    })
+}
+
+async fn totals(store: &Store, span: Span, zone: &TimeZone) -> Result<Totals, VerbError> {
+    let day = |at| Period::Day.span(at, zone, WeekReset::MONDAY);
+    let (first, last) = (day(span.from), day(span.to));
+    let quarters = async |span| store.totals(&SumsOf::of(span, Grain::Quarter, By::All)).await;
+    if last.from <= first.from {
+        return Ok(quarters(span).await?);
+    }
+    let whole_from = if first.from == span.from { first.from } else { first.to };
+    let whole = Span { from: whole_from, to: last.from };
+    let mut sum = store.totals(&SumsOf::of(whole, Grain::Day, By::All)).await?;
+    for edge in [Span { from: span.from, to: whole_from }, Span { from: last.from, to: span.to }] {
+        if edge.from < edge.to {
+            sum.add_all(&quarters(edge).await?);
+        }
+    }
+    Ok(sum)
+}
+
+/// What all lines are called that are not shown one by one.
+const OTHERS: &str = "others";
+
+/// Sums by line and bucket.
+struct Binned {
+    lines: HashMap<Of, Vec<Totals>>,
+}
+
+impl Binned {
+    fn of(buckets: &[Bucket], sums: Vec<Sum>) -> Self {
+        let mut lines: HashMap<Of, Vec<Totals>> = HashMap::new();
+        for sum in sums {
+            let after = buckets.partition_point(|bucket| bucket.from <= sum.at);
+            let Some(at) = after.checked_sub(1) else { continue };
+            let line = lines.entry(sum.of).or_default();
+            line.resize(buckets.len(), Totals::default());
+            line[at].add_all(&sum.totals);
+        }
+        Self { lines }
+    }
+}
+
+impl SeriesAsk {
+    fn buckets(&self, span: Span) -> Result<Vec<Bucket>, VerbError> {
+        let mut buckets = Vec::new();
+        let mut from = span.from;
+        while from < span.to {
+            let to = match self.width {
+                Width::Hour => from.plus(HOUR),
+                Width::Day => Period::Day.span(from, &self.zone, WeekReset::MONDAY).to,
+            };
+            buckets.push(Bucket { from, to, partial: from <= self.now && self.now < to });
+            if buckets.len() > BUCKETS_MAX {
+                let why = format!("a chart has at most {BUCKETS_MAX} buckets: ask for days");
+                return Err(VerbError::Invalid(why));
+            }
+            from = to;
+        }
+        Ok(buckets)
+    }
+
+    fn sums_of(&self, span: Span, by: By) -> SumsOf {
+        let grain = match self.width {
+            Width::Hour => Grain::Quarter,
+            Width::Day => Grain::Day,
+        };
+        SumsOf {
+            key: self.key,
+            account: self.account,
+            model: self.model.clone(),
+            ..SumsOf::of(span, grain, by)
+        }
+    }
+
+    async fn over_time(
+        &self,
+        store: &Store,
+        span: Span,
+        by: By,
+        among: Option<Vec<Of>>,
+    ) -> Result<Vec<Sum>, VerbError> {
+        let asked = SumsOf { among, ..self.sums_of(span, by) };
+        Ok(store.sums_over_time(&asked).await?)
+    }
+
+    /// The greatest lines, and one of all others.
+    async fn greatest(
+        &self,
+        store: &Store,
+        buckets: &[Bucket],
+        all: &Binned,
+    ) -> Result<Vec<Line>, VerbError> {
+        let asked = self.sums_of(self.span, self.by);
+        let greatest = store.sums(&asked, self.figure.measure(), Some(LINES_MAX)).await?;
+        let among: Vec<Of> = greatest.into_iter().map(|sum| sum.of).collect();
+        let sums = self.over_time(store, self.span, self.by, Some(among.clone())).await?;
+        let binned = Binned::of(buckets, sums);
+        let keys = among.iter().filter_map(|of| match of {
+            Of::Key(id) => Some(*id),
+            _ => None,
+        });
+        let accounts = among.iter().filter_map(|of| match of {
+            Of::Account(id) => Some(*id),
+            _ => None,
+        });
+        let names = store.names(keys, accounts).await?;
+        let mut lines: Vec<Line> = among
+            .iter()
+            .map(|of| self.line(of, binned.lines.get(of), names.of(of), buckets.len()))
+            .collect();
+        if among.len() >= usize::try_from(LINES_MAX).unwrap_or(usize::MAX) {
+            lines.extend(others(
+                &lines,
+                &self.line(&Of::All, all.lines.get(&Of::All), String::new(), buckets.len()),
+            ));
+        }
+        Ok(lines)
+    }
+
+    fn line(&self, of: &Of, sums: Option<&Vec<Totals>>, name: String, buckets: usize) -> Line {
+        let none = vec![Totals::default(); buckets];
+        let sums = sums.unwrap_or(&none);
+        let mut total = Totals::default();
+        sums.iter().for_each(|sum| total.add_all(sum));
+        Line {
+            id: id_of(of),
+            name,
+            values: sums.iter().map(|sum| self.figure.of(sum)).collect(),
+            total: self.figure.of(&total),
+        }
+    }
+}
+
+fn id_of(of: &Of) -> String {
+    match of {
+        Of::All => "all".to_owned(),
+        Of::Key(id) => id.to_string(),
+        Of::Account(id) => id.to_string(),
+        Of::Model(model) => model.clone(),
+    }
+}
+
+/// What the shown lines leave of all; nothing if they are all.
+fn others(lines: &[Line], all: &Line) -> Option<Line> {
+    const NOTHING: f64 = 1e-9;
+    let left = |of: Option<f64>, each: &mut dyn Iterator<Item = Option<f64>>| {
+        of.map(|of| (of - each.flatten().sum::<f64>()).max(0.0))
+    };
+    let total = left(all.total, &mut lines.iter().map(|line| line.total));
+    let value = |at: usize| left(all.values[at], &mut lines.iter().map(|line| line.values[at]));
+    let values = (0..all.values.len()).map(value).collect();
+    let (id, name) = (OTHERS.to_owned(), String::new());
+    total.filter(|total| *total > NOTHING).map(|total| Line {
+        id,
+        name,
+        values,
+        total: Some(total),
+    })
+}
+
+/// A line for each kind of token.
+fn token_kinds(sums: Option<&Vec<Totals>>, buckets: usize) -> Vec<Line> {
+    type Kind = (&'static str, fn(&Totals) -> u64);
+    const KINDS: [Kind; 4] = [
+        ("cache_read", |it| it.usage.cache_read),
+        ("cache_write", |it| it.usage.cache_write()),
+        ("input", |it| it.usage.input),
+        ("output", |it| it.usage.output),
+    ];
+    let none = vec![Totals::default(); buckets];
+    let sums = sums.unwrap_or(&none);
+    let line = |(id, of): Kind| {
+        let values: Vec<u64> = sums.iter().map(of).collect();
+        Line {
+            id: id.to_owned(),
+            name: String::new(),
+            total: Some(count(values.iter().sum())),
+            values: values.into_iter().map(|value| Some(count(value))).collect(),
+        }
+    };
+    KINDS.into_iter().map(line).collect()
+}
