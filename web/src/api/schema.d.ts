@@ -250,6 +250,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls of the last 24 hours unless asked otherwise, newest first. */
+        get: operations["calls_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/calls.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All calls that a filter lets through, of the last 24 hours unless asked otherwise, newest first. */
+        get: operations["calls_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/calls/{call}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that is known of a call. Nothing of what was asked or answered is kept. */
+        get: operations["calls_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is seen first, of the last 24 hours unless asked otherwise. */
+        get: operations["dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/groups": {
         parameters: {
             query?: never;
@@ -298,6 +366,162 @@ export interface paths {
         post?: never;
         /** Takes an account out of a group. */
         delete: operations["groups_leave"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Keys, by name unless another order is asked for. */
+        get: operations["keys_list"];
+        put?: never;
+        /** Gives out a key, or several. Their secrets are in this answer and nowhere else. */
+        post: operations["keys_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/keys/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Does one thing to several keys, one after the other; tells to which it was not done. */
+        post: operations["keys_bulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/keys/suggestions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What forms of keys suggest. */
+        get: operations["keys_suggestions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/keys/{key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A key, with how its limits stand and what was refused of it within the last day. */
+        get: operations["keys_show"];
+        put?: never;
+        post?: never;
+        /** Removes a key: it goes to the trash, from where it can be restored. */
+        delete: operations["keys_remove"];
+        options?: never;
+        head?: never;
+        /** Changes fields of a key. */
+        patch: operations["keys_edit"];
+        trace?: never;
+    };
+    "/admin/keys/{key}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches a key off until it is enabled. Calls under way go on. */
+        post: operations["keys_disable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/keys/{key}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Switches a disabled key on again. */
+        post: operations["keys_enable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/keys/{key}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Moves the end of a key; one that has expired comes alive. */
+        post: operations["keys_renew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/keys/{key}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings a removed key back, with its secret. */
+        post: operations["keys_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/keys/{key}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives a key another secret, which is in this answer and nowhere else. */
+        post: operations["keys_rotate"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -508,6 +732,74 @@ export interface paths {
         post?: never;
         /** Removes a token: it is refused from now on. */
         delete: operations["tokens_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/usage/bills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each key or owner cost in a month. */
+        get: operations["usage_bills"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/usage/bills.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as a table for other programs, all of it. */
+        get: operations["usage_bills_csv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/usage/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a chart of usage is drawn from: of the last 28 days unless asked otherwise. */
+        get: operations["usage_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/usage/table": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sums as `crs usage` tells them, of the last seven days unless asked otherwise. */
+        get: operations["usage_table"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1181,11 +1473,339 @@ export interface components {
             /** @description What was done, as this document calls it: `keys_rotate`. */
             verb: string;
         };
+        /** @description What one key or owner cost. */
+        BillRow: {
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What they cost.
+             */
+            cost_usd: number;
+            /** @description The key; empty of an owner. */
+            id: string;
+            /** @description The name of the key, or the owner. */
+            name: string;
+            /** @description Whose the key is. */
+            owner: string;
+            /**
+             * Format: double
+             * @description What it cost in the month before.
+             */
+            previous_usd: number;
+            /**
+             * Format: double
+             * @description Its share of what all cost.
+             */
+            share_percent: number;
+            /**
+             * Format: int64
+             * @description Tokens of every kind.
+             */
+            tokens: number;
+        };
+        /** @description A bill, a page of it. */
+        Bills: {
+            /** @description The month. */
+            month: string;
+            /** @description Every month that there is, the latest first. */
+            months: string[];
+            /**
+             * Format: double
+             * @description What all cost in the month before.
+             */
+            previous_usd: number;
+            /** @description Each key or owner, the dearest first. */
+            rows: components["schemas"]["BillRow"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /**
+             * Format: double
+             * @description What all of them cost.
+             */
+            total_usd: number;
+            /** @description The zone in which months begin. */
+            zone: string;
+        };
+        /** @description An account that keys can be bound to. */
+        BindableAccount: {
+            /** @description Its name. */
+            name: string;
+            /** @description What it serves. */
+            service: string;
+        };
+        /** @description An attempt of a call. */
+        CallAttempt: {
+            /** @description Which account was asked. */
+            account: components["schemas"]["Named"];
+            /**
+             * Format: date-time
+             * @description When the request went out.
+             */
+            at: string;
+            /** @description Why it failed, in one word; null if it answered. */
+            fault?: string | null;
+            /** @description Whether the upstream may have billed it though it was given up. */
+            maybe_billed: boolean;
+            /**
+             * Format: int64
+             * @description How long it took, in milliseconds.
+             */
+            millis: number;
+            /**
+             * Format: int32
+             * @description The upstream's status, if it came to one.
+             */
+            status?: number | null;
+            /** @description The same for people. */
+            words?: string | null;
+        };
+        /** @description All that is known of a call. Nothing of what was asked or answered is kept. */
+        CallDetail: components["schemas"]["CallRow"] & {
+            /** @description Every attempt, in order. */
+            attempts_list: components["schemas"]["CallAttempt"][];
+            /**
+             * Format: int64
+             * @description Input written to the cache for an hour.
+             */
+            cache_write_1h: number;
+            /**
+             * Format: int64
+             * @description Input written to the cache for five minutes.
+             */
+            cache_write_5m: number;
+            /**
+             * @description How the price was found: `listed`, `override`, `family_maximum`, `provider_maximum` or
+             *     `unknown`.
+             */
+            price_source: string;
+            /** @description Which price list it was priced by. */
+            price_version: string;
+            /** @description The provider's service tier; empty if not stated. */
+            service_tier: string;
+            /** @description The conversation, as a hash. */
+            session?: string | null;
+            /** @description The provider's speed mode; empty if not stated. */
+            speed: string;
+            /**
+             * Format: int64
+             * @description Searches on the web.
+             */
+            web_searches: number;
+            /**
+             * Format: date-time
+             * @description When the window of the key began in which it counts.
+             */
+            window_from?: string | null;
+        };
+        /** @description A call that is over, in a line. */
+        CallRow: {
+            /** @description The account that answered, or was asked last. */
+            account: components["schemas"]["Named"];
+            /**
+             * Format: date-time
+             * @description When it came.
+             */
+            at: string;
+            /** @description How many attempts were made. */
+            attempts: number;
+            /**
+             * Format: int64
+             * @description Input read from the cache.
+             */
+            cache_read: number;
+            /**
+             * Format: int64
+             * @description Input written to the cache.
+             */
+            cache_write: number;
+            /** @description The client's id; empty if unknown. */
+            client: string;
+            /**
+             * Format: double
+             * @description What it cost.
+             */
+            cost_usd: number;
+            /** @description How sure the tokens are: `exact`, `estimated` or `reserved`. */
+            exactness: string;
+            /**
+             * Format: int64
+             * @description Milliseconds to the first byte of the answer.
+             */
+            first_byte_ms?: number | null;
+            /** @description Identity; the client knows it as `request-id`. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Input that no cache served or kept.
+             */
+            input: number;
+            /** @description Whose call it was. */
+            key: components["schemas"]["Named"];
+            /** @description The model that the client asked for. */
+            model_asked: string;
+            /** @description The model that answered; empty if nobody said. */
+            model_served: string;
+            /** @description How it ended. */
+            outcome: string;
+            /**
+             * Format: int64
+             * @description Output.
+             */
+            output: number;
+            /** @description Whose the key is. */
+            owner: string;
+            /** @description The path that was called. */
+            path: string;
+            /**
+             * Format: int32
+             * @description The status that the client got.
+             */
+            status: number;
+            /** @description Whether the answer was streamed. */
+            streamed: boolean;
+            /**
+             * Format: int64
+             * @description Milliseconds to the end.
+             */
+            total_ms: number;
+        };
+        /** @description A page of calls. */
+        CallsPage: {
+            /** @description The calls, newest first. */
+            items: components["schemas"]["CallRow"][];
+            /** @description Where the next page begins; null at the end. There may be one though this one is not full. */
+            next?: string | null;
+            /** @description Whether calls are looked at one by one for this filter. */
+            slow: boolean;
+            /**
+             * Format: int64
+             * @description How many calls there are in all; null on all pages but the first.
+             */
+            total?: number | null;
+            /** @description Whether that is exact; else there are more. */
+            total_exact: boolean;
+        };
+        /** @description A client that can be told apart. */
+        ClientName: {
+            /** @description Its id, as rules take it. */
+            id: string;
+            /** @description What people call it. */
+            name: string;
+        };
         /**
          * @description What kind of problem it is, for programs.
          * @enum {string}
          */
         Code: "not_found" | "invalid" | "taken" | "unauthorized" | "needs_second_factor" | "forbidden" | "throttled" | "unavailable" | "internal";
+        /** @description What is seen first. */
+        Dashboard: {
+            /** @description Accounts by state. */
+            accounts: components["schemas"]["DashboardAccounts"];
+            /** @description What the time before came to, up to the same part of it. */
+            before: components["schemas"]["UsageTotals"];
+            /**
+             * Format: date-time
+             * @description The first moment of the time that is told.
+             */
+            from: string;
+            /** @description Whether any call has ever come. */
+            has_calls: boolean;
+            /** @description How many keys there are. */
+            keys: number;
+            /** @description Accounts that do not serve, those that need a person first. */
+            needs: components["schemas"]["AccountView"][];
+            /** @description The latest attempts of the last day that failed, newest first. */
+            recent_faults: components["schemas"]["DashboardFault"][];
+            /** @description Calls that were refused within the time, by reason. */
+            refused: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description The first moment after it.
+             */
+            to: string;
+            /** @description The dearest keys. */
+            top_keys: components["schemas"]["DashboardTop"][];
+            /** @description The dearest models. */
+            top_models: components["schemas"]["DashboardTop"][];
+            /** @description What the time came to. */
+            totals: components["schemas"]["UsageTotals"];
+            /**
+             * Format: int64
+             * @description How long it has been running.
+             */
+            uptime_seconds: number;
+            /** @description The program's version. */
+            version: string;
+            /** @description The zone in which days begin. */
+            zone: string;
+        };
+        /** @description How many accounts are in which state. */
+        DashboardAccounts: {
+            /** @description They serve. */
+            able: number;
+            /** @description They need a person: signed out, or their subscription has ended. */
+            failing: number;
+            /** @description An operator switched them off. */
+            paused: number;
+            /** @description They cool down by themselves. */
+            resting: number;
+        };
+        /** @description An attempt that failed. */
+        DashboardFault: {
+            /** @description On which account. */
+            account: components["schemas"]["Named"];
+            /** @description Whether the call was answered in the end. */
+            answered: boolean;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description The call. */
+            call: string;
+            /** @description The model that was asked for. */
+            model: string;
+            /**
+             * Format: int32
+             * @description The upstream's status, if it came to one.
+             */
+            status?: number | null;
+            /** @description Why, for people. */
+            words: string;
+        };
+        /** @description One of the greatest. */
+        DashboardTop: {
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What they cost.
+             */
+            cost_usd: number;
+            /** @description An id, or a model. */
+            id: string;
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: double
+             * @description Its share of what all cost, in percent.
+             */
+            share_percent: number;
+            /**
+             * Format: int64
+             * @description Tokens of every kind.
+             */
+            tokens: number;
+        };
         /**
          * @description By which door a change came.
          * @enum {string}
@@ -1254,6 +1874,494 @@ export interface components {
             project: string;
             /** @description The tier of its limits. */
             tier: string;
+        };
+        /** @description Keys just given out. */
+        Issued: {
+            /** @description Each of them, in order. */
+            keys: components["schemas"]["IssuedItem"][];
+        };
+        /** @description A key just given out. */
+        IssuedItem: components["schemas"]["KeyItem"] & {
+            /** @description The key as clients send it: this is the only time that it is shown. */
+            secret: string;
+        };
+        /**
+         * @description What is done to several keys.
+         * @enum {string}
+         */
+        KeyAction: "enable" | "disable" | "remove" | "restore" | "renew" | "tag" | "untag" | "set";
+        /** @description What is to be done to which keys. */
+        KeyBulk: {
+            /** @description What is done. */
+            action: components["schemas"]["KeyAction"];
+            all_matching?: components["schemas"]["KeyFilter"] | null;
+            /** @description Ids or names. */
+            ids?: string[] | null;
+            renewal?: components["schemas"]["RenewalFields"] | null;
+            set?: components["schemas"]["KeyFields"] | null;
+            /** @description The tags that they get, or that go. */
+            tags?: string[];
+        };
+        /** @description What was done. */
+        KeyBulkDone: {
+            /** @description To how many keys. */
+            done: number;
+            /** @description To which it was not done, and why. */
+            failed: components["schemas"]["KeyBulkFailed"][];
+        };
+        /** @description A key to which it was not done. */
+        KeyBulkFailed: {
+            /** @description Which. */
+            id: string;
+            /** @description Why. */
+            message: string;
+            /** @description Its name. */
+            name: string;
+        };
+        /** @description What may be spent on one family of models. */
+        KeyFamilyBudget: {
+            /** @description Which, such as `opus`. */
+            family: string;
+            /** @description In a `day`, `week`, `month`, or in all: `total`. */
+            period: string;
+            /**
+             * Format: double
+             * @description Dollars.
+             */
+            usd: number;
+        };
+        /**
+         * @description Fields of a key. Of one that is given out, those that are left out are as usual; of one that is
+         *     changed, they stay. Null makes a field as usual again: no limit, no rule.
+         */
+        KeyFields: {
+            /**
+             * @description What it is bound to, by service: the name of an account, or `group:` and that of a group;
+             *     null is the shared accounts. Services that are left out stay as they are.
+             */
+            bindings?: {
+                [key: string]: string | null;
+            };
+            /**
+             * Format: int32
+             * @description Of keys that are given out: so many, named `NAME-1`, `NAME-2` and so on; at most 500.
+             */
+            count?: number | null;
+            /** @description When it ends: a day (2026-12-31, to its end) or a moment (RFC 3339). */
+            expires_at?: string | null;
+            /**
+             * Format: int64
+             * @description How long it lasts from its first call; with `expires_at` the earlier end counts.
+             */
+            lasts_seconds?: number | null;
+            /** @description How much it may use. */
+            limits?: components["schemas"]["KeyLimitFields"];
+            /** @description The name; unique. */
+            name?: string | null;
+            /** @description A note for people. */
+            note?: string | null;
+            /** @description Whose it is. */
+            owner?: string | null;
+            /** @description What it may ask. */
+            rules?: components["schemas"]["KeyRuleFields"];
+            /** @description Words to find it by, all of them. */
+            tags?: string[] | null;
+        };
+        /** @description Which keys are meant. */
+        KeyFilter: {
+            /** @description Whose it is. */
+            owner?: string | null;
+            /** @description Words that all stand in its name, owner, note or tags, in whatever order. */
+            q?: string | null;
+            state?: components["schemas"]["KeyState"] | null;
+            /** @description A tag of it. */
+            tag?: string | null;
+        };
+        /** @description A key, with what it did lately. */
+        KeyItem: components["schemas"]["KeyView"] & {
+            /**
+             * Format: double
+             * @description What its calls of the last 28 days cost, today's included.
+             */
+            cost_28d_usd: number;
+            /**
+             * Format: date-time
+             * @description When it was last used: exact since the relay was started, before that to the quarter of an
+             *     hour.
+             */
+            last_used_at?: string | null;
+            /** @description How it is. */
+            state: components["schemas"]["KeyState"];
+            /** @description Its calls of today. */
+            today: components["schemas"]["KeyToday"];
+        };
+        /** @description Limits of a key; null and 0 are no limit. */
+        KeyLimitFields: {
+            /**
+             * Format: int32
+             * @description Calls under way at one time.
+             */
+            concurrency?: number | null;
+            /**
+             * Format: double
+             * @description Dollars in a window.
+             */
+            cost_usd?: number | null;
+            /**
+             * Format: double
+             * @description Dollars in a day.
+             */
+            daily_cost_usd?: number | null;
+            /** @description Budgets for families of models, all of them. */
+            family_budgets?: components["schemas"]["KeyFamilyBudget"][] | null;
+            /**
+             * Format: double
+             * @description Dollars in a month.
+             */
+            monthly_cost_usd?: number | null;
+            queue?: components["schemas"]["KeyQueueFields"] | null;
+            /**
+             * Format: int64
+             * @description Calls in a window.
+             */
+            requests?: number | null;
+            /**
+             * Format: int64
+             * @description Tokens of every kind in a window.
+             */
+            tokens?: number | null;
+            /**
+             * Format: double
+             * @description Dollars in all.
+             */
+            total_cost_usd?: number | null;
+            /**
+             * Format: double
+             * @description Dollars in a week.
+             */
+            weekly_cost_usd?: number | null;
+            /** @description When its weeks begin, as `mon@00:00`. */
+            weekly_reset?: string | null;
+            /**
+             * Format: int64
+             * @description How long a window is, in which requests, tokens and cost are counted.
+             */
+            window_seconds?: number | null;
+        };
+        /** @description What limits a key. What is not set is left out. */
+        KeyLimits: {
+            /** @description Dollars by period (`day`), and by family and period (`opus/week`). */
+            budgets?: {
+                [key: string]: number;
+            };
+            /**
+             * Format: int32
+             * @description Calls under way.
+             */
+            concurrency?: number | null;
+            queue?: components["schemas"]["KeyQueue"] | null;
+            /** @description When weeks begin, as `mon@00:00`. */
+            weekly_reset?: string | null;
+            window?: components["schemas"]["KeyWindow"] | null;
+        };
+        /** @description A page of keys. */
+        KeyPage: {
+            /** @description How many there are in each state, whatever state is asked for. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description What stands on the page. */
+            items: components["schemas"]["KeyItem"][];
+            /** @description All tags there are, the most used first. */
+            tags: components["schemas"]["TagCount"][];
+            /** @description How many there are on all pages. */
+            total: number;
+        };
+        /** @description How calls wait that a key has no room for at the moment. */
+        KeyQueue: {
+            /**
+             * Format: int32
+             * @description How many may.
+             */
+            length: number;
+            /**
+             * Format: int64
+             * @description How long each does.
+             */
+            wait_ms: number;
+        };
+        /** @description How many calls wait, and how long. */
+        KeyQueueFields: {
+            /**
+             * Format: int32
+             * @description How many; 0 turns all away that have no room.
+             */
+            length: number;
+            /**
+             * Format: int64
+             * @description How long each.
+             */
+            wait_seconds?: number | null;
+        };
+        /** @description Rules of a key; null and an empty list allow everything. */
+        KeyRuleFields: {
+            /** @description Addresses from which may be called: 192.0.2.7, 10.0.0.0/8. */
+            allow_ips?: string[] | null;
+            /** @description Models that may be asked for; * stands for anything. */
+            allow_models?: string[] | null;
+            /** @description Ids of the clients that may call. */
+            clients?: string[] | null;
+            /** @description Models that may not, whatever is allowed. */
+            deny_models?: string[] | null;
+            /** @description Whether the shared accounts serve where those that it is bound to cannot. */
+            fallback?: boolean | null;
+            /** @description Models, or patterns of them, that stand for another. */
+            map?: components["schemas"]["ModelMapping"][] | null;
+            /**
+             * Format: int64
+             * @description The largest body, in bytes.
+             */
+            max_body_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description The most output tokens: calls that ask for more get so many.
+             */
+            max_output_tokens?: number | null;
+            /** @description What is changed in the bodies of its calls, in order. */
+            payload?: components["schemas"]["PayloadRule"][] | null;
+            /** @description Services that may be used: `claude`, `openai`, `gemini`. */
+            services?: string[] | null;
+        };
+        /** @description What a key may ask. What is left out allows everything. */
+        KeyRules: {
+            /** @description Addresses from which may be called, with the length of their network. */
+            addresses?: string[] | null;
+            /** @description Names under which models are asked for, and what they stand for. */
+            aliases?: components["schemas"]["ModelMapping"][] | null;
+            /** @description Models that may be asked for; * stands for anything. */
+            allowed_models?: string[] | null;
+            /**
+             * Format: int64
+             * @description The largest body, in bytes.
+             */
+            body_bytes_max?: number | null;
+            /** @description Ids of the clients that may call. */
+            clients?: string[] | null;
+            /** @description Models that may not, whatever the other list says. */
+            denied_models?: string[] | null;
+            /** @description Whether the shared accounts serve where those that it is bound to cannot. */
+            fallback?: boolean | null;
+            /**
+             * Format: int64
+             * @description The most output tokens: a call that asks for more gets this many.
+             */
+            output_tokens_max?: number | null;
+            /** @description What is changed in the bodies of its calls, in order. */
+            payload?: components["schemas"]["PayloadRule"][] | null;
+            /** @description Services that may be used: `claude`, `openai`, `gemini`. */
+            services?: string[] | null;
+        };
+        /** @description How one limit stands. */
+        KeyStanding: {
+            /**
+             * Format: double
+             * @description What is left beside both.
+             */
+            left: number;
+            /** @description Which. */
+            limit: string;
+            /**
+             * Format: double
+             * @description How much it is.
+             */
+            max: number;
+            /**
+             * Format: double
+             * @description What calls under way have reserved beyond that.
+             */
+            reserved: number;
+            /**
+             * Format: date-time
+             * @description When it is given anew; `None` is never, or with a window that has not begun.
+             */
+            resets_at?: string | null;
+            /** @description What it counts. */
+            unit: string;
+            /**
+             * Format: double
+             * @description What is settled.
+             */
+            used: number;
+        };
+        /**
+         * @description How a key is, as lists tell it.
+         * @enum {string}
+         */
+        KeyState: "active" | "disabled" | "expired" | "spent" | "removed";
+        /** @description What a form of a key suggests. */
+        KeySuggestions: {
+            /** @description Accounts that keys can be bound to. */
+            accounts: components["schemas"]["BindableAccount"][];
+            /** @description Clients that can be told apart. */
+            clients: components["schemas"]["ClientName"][];
+            /** @description Families of these. */
+            families: string[];
+            /** @description Groups that keys can be bound to. */
+            groups: string[];
+            /** @description Models that have prices. */
+            models: string[];
+            /** @description Whose keys there are. */
+            owners: string[];
+            /** @description What keys begin with. */
+            prefix: string;
+            /** @description Tags that keys have. */
+            tags: string[];
+            /** @description What keys usually spend. */
+            typical: components["schemas"]["KeyTypical"][];
+        };
+        /** @description What the calls of today came to. */
+        KeyToday: {
+            /**
+             * Format: int64
+             * @description How many there were.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What they cost.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Tokens of every kind.
+             */
+            tokens: number;
+        };
+        /** @description What keys with a tag usually spend. */
+        KeyTypical: {
+            /**
+             * Format: double
+             * @description The median of what these keys spend on a day, in dollars.
+             */
+            daily_usd: number;
+            /** @description How many keys with it were used within the last 28 days. */
+            keys: number;
+            /** @description The tag; null is all keys. */
+            tag?: string | null;
+        };
+        /** @description What a key has used in all. */
+        KeyUsed: {
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What that cost.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Tokens of every kind.
+             */
+            tokens: number;
+        };
+        /** @description A key as it is shown. */
+        KeyView: {
+            /** @description What it is bound to by service, written as `--bind` takes it. */
+            bindings: {
+                [key: string]: string;
+            };
+            /**
+             * Format: date-time
+             * @description When it was given out.
+             */
+            created_at: string;
+            /** @description The operator's switch. */
+            enabled: boolean;
+            /**
+             * Format: date-time
+             * @description From when it is refused: by its date, or its time from the first call once that has come.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: date-time
+             * @description When the first call came with it.
+             */
+            first_used_at?: string | null;
+            /** @description Identity. */
+            id: string;
+            /**
+             * Format: int32
+             * @description Calls under way.
+             */
+            in_flight: number;
+            /**
+             * Format: int64
+             * @description How long it lasts from its first call.
+             */
+            lasts_seconds?: number | null;
+            /** @description What limits it. */
+            limits: components["schemas"]["KeyLimits"];
+            /** @description The name. */
+            name: string;
+            /** @description A note for people. */
+            note: string;
+            /**
+             * Format: date-time
+             * @description Until when a secret works that was replaced, if one still does.
+             */
+            old_works_until?: string | null;
+            /** @description Whose it is. */
+            owner: string;
+            /** @description Calls refused within the last day, by reason; of a key that is shown alone. */
+            refused_24h?: {
+                [key: string]: number;
+            } | null;
+            /**
+             * Format: date-time
+             * @description When it was removed.
+             */
+            removed_at?: string | null;
+            /** @description What it may ask. */
+            rules: components["schemas"]["KeyRules"];
+            /** @description The last four characters of the secret. */
+            secret_tail: string;
+            /** @description How each of its limits stands. */
+            standings: components["schemas"]["KeyStanding"][];
+            /** @description Words to find it by. */
+            tags: string[];
+            /** @description What it has used in all. */
+            used: components["schemas"]["KeyUsed"];
+            /**
+             * Format: int32
+             * @description Calls that wait for their turn.
+             */
+            waiting: number;
+        };
+        /** @description The limits of a window. */
+        KeyWindow: {
+            /**
+             * Format: double
+             * @description Dollars.
+             */
+            cost_usd?: number | null;
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            requests?: number | null;
+            /**
+             * Format: int64
+             * @description How long it is.
+             */
+            seconds: number;
+            /**
+             * Format: int64
+             * @description Tokens of every kind.
+             */
+            tokens?: number | null;
         };
         /** @description A kind of account. */
         KindView: {
@@ -1368,6 +2476,13 @@ export interface components {
             /** @description The name that the upstream knows. */
             to: string;
         };
+        /** @description A key or an account with what people call it. */
+        Named: {
+            /** @description Which. */
+            id: string;
+            /** @description Its name, also if it was removed. */
+            name: string;
+        };
         /** @description An administrator to be added. */
         NewAdmin: {
             /** @description The first password, of 8 characters at least. */
@@ -1458,11 +2573,40 @@ export interface components {
         Problem: {
             error: components["schemas"]["Told"];
         };
+        /** @description How a key is renewed. */
+        RenewalFields: {
+            /**
+             * Format: int32
+             * @description For how many days; 30 unless given.
+             */
+            days?: number | null;
+            from?: ("later" | "today" | "expiry") & Record<string, never>;
+        };
         /**
          * @description What an administrator may do.
          * @enum {string}
          */
         RoleView: "admin" | "viewer";
+        /** @description A key that was given another secret. */
+        RotatedItem: {
+            /** @description The key. */
+            key: components["schemas"]["KeyItem"];
+            /**
+             * Format: date-time
+             * @description Until when the old one works too; null if it ended at once.
+             */
+            old_works_until?: string | null;
+            /** @description The new secret: this is the only time that it is shown. */
+            secret: string;
+        };
+        /** @description How a key gets another secret. */
+        Rotation: {
+            /**
+             * Format: int64
+             * @description How long the old secret goes on working; 0 ends it at once.
+             */
+            overlap_seconds?: number;
+        };
         /**
          * @description What a token is good for.
          * @enum {string}
@@ -1514,6 +2658,13 @@ export interface components {
             password: string;
             /** @description The name. */
             username: string;
+        };
+        /** @description A tag, and how many keys have it. */
+        TagCount: {
+            /** @description How many keys have it. */
+            keys: number;
+            /** @description The tag. */
+            tag: string;
         };
         /** @description Which proxy is tried, and what is to be reached through it. */
         TestedProxy: {
@@ -1581,6 +2732,182 @@ export interface components {
             field?: string | null;
             /** @description What is wrong and what to do, in the language that was asked for. */
             message: string;
+        };
+        /** @description A bucket of a chart. */
+        UsageBucket: {
+            /**
+             * Format: date-time
+             * @description Its first moment.
+             */
+            from: string;
+            /** @description Whether it is not over yet. */
+            partial: boolean;
+            /**
+             * Format: date-time
+             * @description The first moment after it.
+             */
+            to: string;
+        };
+        /**
+         * @description How long the buckets of a chart are.
+         * @enum {string}
+         */
+        UsageBucketWidth: "hour" | "day";
+        /** @description A line of a chart. */
+        UsageLine: {
+            /** @description Of what: an id, a model, a kind of token, or `others`. */
+            id: string;
+            /** @description What people call it. */
+            name: string;
+            /**
+             * Format: double
+             * @description The value over all buckets.
+             */
+            total?: number | null;
+            /** @description A value for each bucket; null where there is none to tell. */
+            values: (number | null)[];
+        };
+        /** @description A row of a report. What rows are not told apart by is left out. */
+        UsageRow: {
+            /** @description The account's name. */
+            account?: string | null;
+            /** @description The account. */
+            account_id?: string | null;
+            /**
+             * Format: int64
+             * @description Input read from the cache.
+             */
+            cache_read_tokens: number;
+            /**
+             * Format: int64
+             * @description What of that was written for an hour.
+             */
+            cache_write_1h_tokens: number;
+            /**
+             * Format: int64
+             * @description Input written to the cache, for whatever time.
+             */
+            cache_write_tokens: number;
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What it cost.
+             */
+            cost_usd: number;
+            /** @description The day, as `2026-11-23`. */
+            day?: string | null;
+            /**
+             * Format: int64
+             * @description Calls whose tokens the provider did not all state.
+             */
+            estimated_calls: number;
+            /**
+             * Format: int64
+             * @description Calls that accounts or the relay failed.
+             */
+            failed_calls: number;
+            /**
+             * Format: int64
+             * @description Input that no cache served or kept.
+             */
+            input_tokens: number;
+            /** @description The key's name. */
+            key?: string | null;
+            /** @description The key. */
+            key_id?: string | null;
+            /** @description The model. */
+            model?: string | null;
+            /** @description The month, as `2026-11`. */
+            month?: string | null;
+            /**
+             * Format: int64
+             * @description Output.
+             */
+            output_tokens: number;
+            /**
+             * Format: int64
+             * @description Searches on the web.
+             */
+            web_searches: number;
+        };
+        /** @description What a chart is drawn from. */
+        UsageSeries: {
+            before?: components["schemas"]["UsageLine"] | null;
+            /** @description How long buckets are. */
+            bucket: components["schemas"]["UsageBucketWidth"];
+            /** @description The buckets, in order. */
+            buckets: components["schemas"]["UsageBucket"][];
+            /** @description The lines, the greatest first. */
+            series: components["schemas"]["UsageLine"][];
+            /** @description The zone in which days begin. */
+            zone: string;
+        };
+        /** @description What all calls of a time came to, as programs read it. */
+        UsageTotals: {
+            /**
+             * Format: int64
+             * @description Input read from the cache.
+             */
+            cache_read: number;
+            /**
+             * Format: int64
+             * @description Input written to the cache.
+             */
+            cache_write: number;
+            /**
+             * Format: int64
+             * @description Calls.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What they cost.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Those whose tokens were not all stated by the provider.
+             */
+            estimated_calls: number;
+            /**
+             * Format: int64
+             * @description Those that accounts or the relay failed.
+             */
+            failed_calls: number;
+            /**
+             * Format: double
+             * @description Milliseconds to the first byte, on average.
+             */
+            first_byte_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Input that no cache served or kept.
+             */
+            input: number;
+            /**
+             * Format: int64
+             * @description Output.
+             */
+            output: number;
+            /**
+             * Format: double
+             * @description How many of a hundred did not fail; null without calls.
+             */
+            success_percent?: number | null;
+            /**
+             * Format: int64
+             * @description Tokens of every kind.
+             */
+            tokens: number;
+            /**
+             * Format: double
+             * @description Milliseconds to the end, on average.
+             */
+            total_ms?: number | null;
         };
         /** @description What became of trying a way out. */
         WayTest: {
@@ -1919,7 +3246,7 @@ export interface operations {
     accounts_ability: {
         parameters: {
             query?: {
-                /** @description `24h`, `7d`, `28d` or `90d`, which end now; 7d is the usual. */
+                /** @description `24h`, `7d`, `28d` or `90d`, which end now. */
                 range?: string;
                 /** @description Its first moment (RFC 3339). */
                 from?: string;
@@ -2097,7 +3424,7 @@ export interface operations {
     accounts_windows: {
         parameters: {
             query?: {
-                /** @description `24h`, `7d`, `28d` or `90d`, which end now; 7d is the usual. */
+                /** @description `24h`, `7d`, `28d` or `90d`, which end now. */
                 range?: string;
                 /** @description Its first moment (RFC 3339). */
                 from?: string;
@@ -2283,6 +3610,183 @@ export interface operations {
             };
         };
     };
+    calls_list: {
+        parameters: {
+            query?: {
+                /** @description Those of this key, by id or name. */
+                key?: string;
+                /** @description Those that this account answered, or was asked last, by id or name. */
+                account?: string;
+                /** @description Those of this owner's keys. */
+                owner?: string;
+                /** @description Those that count under this model: the one that answered, else that was asked for. */
+                model?: string;
+                /** @description Those of this client, by its id. */
+                client?: string;
+                /** @description How they ended. */
+                status?: "ok" | "failed" | "left" | "estimated" | "retried";
+                /** @description `24h`, `7d`, `28d` or `90d`, which end now. */
+                range?: string;
+                /** @description Its first moment (RFC 3339). */
+                from?: string;
+                /** @description The first moment after it (RFC 3339); now is the usual. */
+                to?: string;
+                /** @description Where the page before it ended: its `next`. */
+                before?: string;
+                /** @description How many calls stand on it: 25 unless given, at most 100. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallsPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    calls_csv: {
+        parameters: {
+            query?: {
+                /** @description Those of this key, by id or name. */
+                key?: string;
+                /** @description Those that this account answered, or was asked last, by id or name. */
+                account?: string;
+                /** @description Those of this owner's keys. */
+                owner?: string;
+                /** @description Those that count under this model: the one that answered, else that was asked for. */
+                model?: string;
+                /** @description Those of this client, by its id. */
+                client?: string;
+                /** @description How they ended. */
+                status?: "ok" | "failed" | "left" | "estimated" | "retried";
+                /** @description `24h`, `7d`, `28d` or `90d`, which end now. */
+                range?: string;
+                /** @description Its first moment (RFC 3339). */
+                from?: string;
+                /** @description The first moment after it (RFC 3339); now is the usual. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A table */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    calls_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id, which clients know as request-id */
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallDetail"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    dashboard: {
+        parameters: {
+            query?: {
+                /** @description `24h`, `7d`, `28d` or `90d`, which end now. */
+                range?: string;
+                /** @description Its first moment (RFC 3339). */
+                from?: string;
+                /** @description The first moment after it (RFC 3339); now is the usual. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Dashboard"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     groups_list: {
         parameters: {
             query?: never;
@@ -2431,6 +3935,440 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GroupItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_list: {
+        parameters: {
+            query?: {
+                /** @description Words that all stand in its name, owner, note or tags, in whatever order. */
+                q?: string;
+                /** @description How it is; those in the trash are only told when they are asked for. */
+                state?: "active" | "disabled" | "expired" | "spent" | "removed";
+                /** @description A tag of it. */
+                tag?: string;
+                /** @description Whose it is. */
+                owner?: string;
+                /**
+                 * @description `name`, `cost_28d`, `cost_total`, `last_used`, `expires`, `created` or `limit` (which is
+                 *     nearest to its end); with `-` before it the other way round.
+                 */
+                sort?: string;
+                /** @description From 1. */
+                page?: number;
+                /** @description How many stand on it: 25 unless given, at most 100. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyPage"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyFields"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Issued"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_bulk: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyBulk"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyBulkDone"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_suggestions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeySuggestions"];
+                };
+            };
+        };
+    };
+    keys_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name; the trash is looked through last */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyFields"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_disable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_enable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_renew: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenewalFields"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyItem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keys_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                key: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rotation"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedItem"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
             404: {
@@ -2965,6 +4903,167 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage_bills: {
+        parameters: {
+            query?: {
+                /** @description The month, as `2026-11`; the present one is the usual. */
+                month?: string;
+                /** @description Who is billed. */
+                by?: "key" | "owner";
+                /** @description From 1. */
+                page?: number;
+                /** @description How many stand on it: 25 unless given, at most 100. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bills"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage_bills_csv: {
+        parameters: {
+            query?: {
+                /** @description The month, as `2026-11`; the present one is the usual. */
+                month?: string;
+                /** @description Who is billed. */
+                by?: "key" | "owner";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A table */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage_series: {
+        parameters: {
+            query?: {
+                /** @description What lines are told apart by: the five greatest, and all others in one. */
+                by?: "none" | "model" | "key" | "account" | "token_kind";
+                /** @description What is shown. */
+                measure?: "cost" | "tokens" | "calls" | "success" | "first_byte";
+                /** @description How long buckets are; hours for a few days, else days. */
+                bucket?: "hour" | "day";
+                /** @description Of one key, by id or name. */
+                key?: string;
+                /** @description Of one account, by id or name. */
+                account?: string;
+                /** @description Of one model. */
+                model?: string;
+                /** @description Whether the time before is told, too. */
+                compare?: boolean;
+                /** @description `24h`, `7d`, `28d` or `90d`, which end now. */
+                range?: string;
+                /** @description Its first moment (RFC 3339). */
+                from?: string;
+                /** @description The first moment after it (RFC 3339); now is the usual. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageSeries"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    usage_table: {
+        parameters: {
+            query?: {
+                /** @description `key`, `account`, `model`, `day` and `month`, with commas between them; none gives one row. */
+                by?: string;
+                /** @description `24h`, `7d`, `28d` or `90d`, which end now. */
+                range?: string;
+                /** @description Its first moment (RFC 3339). */
+                from?: string;
+                /** @description The first moment after it (RFC 3339); now is the usual. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageRow"][];
+                };
+            };
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,5 +1,15 @@
-import { NotBuilt } from '@/frame/NotBuilt'
+import { useTranslation } from 'react-i18next'
+import { Guide } from '@/guide/Guide'
+import { PageHead } from '@/parts/PageHead'
 
-export default function Page() {
-  return <NotBuilt name="guide" command="crs demo" />
+/** How clients are set up. */
+export default function GuidePage() {
+  const { t } = useTranslation('guide')
+  return (
+    <>
+      <PageHead title={t('title')} />
+      <p className="quiet">{t('text')}</p>
+      <Guide />
+    </>
+  )
 }
