@@ -23,6 +23,7 @@ interface Props {
   onChoose: (id: string) => void
 }
 
+const TENFOLD = 10
 const STEPS: Record<string, number> = { ArrowRight: 1, ArrowLeft: -1 }
 
 /** Figures over a chart: each is a tab, press Cost and see cost. On a phone one is shown, large. */
@@ -74,6 +75,10 @@ function Change({ figure: { now, before, better, difference } }: { figure: Figur
   const { t } = useTranslation('common')
   if (before === null || before === 0) return <div className={css.change}>{'\u00a0'}</div>
   const moved = now - before
+  // Of nearly nothing, everything is a thousandfold.
+  if (!difference && Math.abs(moved) > TENFOLD * Math.abs(before)) {
+    return <div className={css.change}>{'\u00a0'}</div>
+  }
   const said = difference
     ? difference(Math.abs(moved))
     : percent((Math.abs(moved) / Math.abs(before)) * 100)

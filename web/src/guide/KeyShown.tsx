@@ -4,6 +4,7 @@ import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { refresh, useRead } from '@/api/queries'
 import { useLive } from '@/live/live'
+import { download } from '@/parts/download'
 import { State } from '@/parts/State'
 import { Code } from '@/parts/small'
 import { ClientSettings } from './ClientSettings'
@@ -21,15 +22,6 @@ export const keysAsCsv = (keys: Shown[]) =>
   ['id,name,key', ...keys.map((key) => [key.id, key.name, key.secret].map(quoted).join(','))].join(
     '\r\n',
   )
-
-function download(name: string, text: string) {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }))
-  const link = document.createElement('a')
-  link.href = url
-  link.download = name
-  link.click()
-  URL.revokeObjectURL(url)
-}
 
 /** Keys just given out: the only time that they can be seen. */
 export function KeyShown({ keys, close }: { keys: Shown[]; close: () => void }) {
@@ -52,7 +44,7 @@ export function KeyShown({ keys, close }: { keys: Shown[]; close: () => void }) 
           <Button
             variant="default"
             leftSection={<Download size={16} />}
-            onClick={() => download('keys.csv', keysAsCsv(keys))}
+            onClick={() => download('keys.csv', keysAsCsv(keys), 'text/csv')}
           >
             {t('asCsv')}
           </Button>

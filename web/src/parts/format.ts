@@ -126,6 +126,12 @@ export const day = (at: string, zone?: string) =>
 export const longDay = (at: string, zone?: string) =>
   moments({ weekday: 'long', day: 'numeric', month: 'short' }, zone).format(new Date(at))
 
+/** 14:05:12, or 26 Nov 18:00 if it is of another day: where seconds tell lines apart. */
+export const clock = (at: string) =>
+  new Date(at).toDateString() === new Date().toDateString()
+    ? moments({ timeStyle: 'medium' }).format(new Date(at))
+    : moment(at)
+
 /** 14:00 */
 export const hour = (at: string, zone?: string) =>
   moments({ hour: '2-digit', minute: '2-digit' }, zone).format(new Date(at))

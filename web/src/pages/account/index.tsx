@@ -1,6 +1,6 @@
 import { Button, Skeleton } from '@mantine/core'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
-import { Pause, Play } from 'lucide-react'
+import { Pause, Pencil, Play } from 'lucide-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useRead } from '@/api/queries'
@@ -42,6 +42,17 @@ export default function AccountPage() {
           mayChange ? <AccountMenu account={account} onDelete={() => setDeleting(account)} /> : null
         }
       >
+        {mayChange ? (
+          <Button
+            variant="default"
+            component={Link}
+            to="/accounts/$account/edit"
+            params={{ account: account.id } as never}
+            leftSection={<Pencil size={16} />}
+          >
+            {t('edit')}
+          </Button>
+        ) : null}
         {mayChange ? (
           <Button
             variant="default"

@@ -28,11 +28,11 @@ export function AccountMenu({ account, onDelete }: { account: AccountItem; onDel
   const { t } = useTranslation('accounts')
   const navigate = useNavigate()
   const act = useAccountActions()
-  const open = () => navigate({ to: '/accounts/$account', params: { account: account.id } })
+  const open = () => navigate({ to: '/accounts/$account/edit', params: { account: account.id } })
   return (
     <>
       <Menu.Item leftSection={<Pencil size={16} />} onClick={open}>
-        {t('open')}
+        {t('edit')}
       </Menu.Item>
       {account.kind.endsWith('-oauth') ? (
         <Menu.Item

@@ -1,8 +1,8 @@
-import { Button, TextInput } from '@mantine/core'
+import { Button, Menu, TextInput } from '@mantine/core'
 import { useDebouncedCallback } from '@mantine/hooks'
 import { notifications } from '@mantine/notifications'
 import { Link, useNavigate } from '@tanstack/react-router'
-import { Plus, Search } from 'lucide-react'
+import { Download, Plus, Search, Upload } from 'lucide-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { post } from '@/api/client'
@@ -18,6 +18,7 @@ import { EmptyState, useProblem } from '@/parts/States'
 import { useInAddress } from '@/parts/search'
 import { ActionBar, ClearFilters, Filters, Tools, Two } from '@/parts/TableTools'
 import { AccountMenu, DeleteAccount } from './actions'
+import { ExportAccounts, ImportAccounts } from './Files'
 import { AccountState, WindowGauge } from './parts'
 
 const STATES = ['able', 'resting', 'failing', 'paused'] as const
@@ -30,6 +31,7 @@ export default function AccountsPage() {
   const mayChange = useMayChange()
   const [view, setView] = useInAddress(DEFAULTS)
   const [chosen, setChosen] = useState(new Set<string>())
+  const [file, setFile] = useState<'import' | 'export' | null>(null)
   const [deleting, setDeleting] = useState<AccountItem | null>(null)
   const query = {
     q: view.q,
@@ -46,7 +48,21 @@ export default function AccountsPage() {
   const all = STATES.reduce((sum, state) => sum + (counts[state] ?? 0), 0)
   return (
     <>
-      <PageHead title={t('title')}>
+      <PageHead
+        title={t('title')}
+        menu={
+          mayChange ? (
+            <>
+              <Menu.Item leftSection={<Upload size={16} />} onClick={() => setFile('import')}>
+                {t('importTitle')}
+              </Menu.Item>
+              <Menu.Item leftSection={<Download size={16} />} onClick={() => setFile('export')}>
+                {t('exportTitle')}
+              </Menu.Item>
+            </>
+          ) : null
+        }
+      >
         {mayChange ? (
           <Button component={Link} to="/accounts/add" leftSection={<Plus size={16} />}>
             {t('add')}
@@ -113,6 +129,8 @@ export default function AccountsPage() {
         }
       />
       <Bulk chosen={chosen} setChosen={setChosen} />
+      <ExportAccounts opened={file === 'export'} close={() => setFile(null)} />
+      <ImportAccounts opened={file === 'import'} close={() => setFile(null)} />
       <DeleteAccount account={deleting} close={() => setDeleting(null)} />
     </>
   )

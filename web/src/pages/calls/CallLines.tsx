@@ -2,8 +2,9 @@ import { useNavigate } from '@tanstack/react-router'
 import { useTranslation } from 'react-i18next'
 import type { CallRow } from '@/api/types/usage'
 import { type Column, DataTable, type TableProps } from '@/parts/DataTable'
-import { duration, exactMoment, moment, money, short } from '@/parts/format'
+import { clock, duration, exactMoment, moment, money, short } from '@/parts/format'
 import { Two } from '@/parts/TableTools'
+import css from './calls.module.css'
 import { Ended, modelOf } from './words'
 
 interface Props extends Partial<TableProps<CallRow>> {
@@ -21,8 +22,8 @@ export function CallLines({ calls, without, ...more }: Props) {
       id: 'time',
       title: t('time'),
       cell: (row) => (
-        <time dateTime={row.at} title={exactMoment(row.at)}>
-          {moment(row.at)}
+        <time dateTime={row.at} title={exactMoment(row.at)} className={css.time}>
+          {clock(row.at)}
         </time>
       ),
     },
@@ -56,7 +57,7 @@ export function CallLines({ calls, without, ...more }: Props) {
           {
             id: 'account',
             title: t('account'),
-            hides: true,
+            hides: !without,
             cell: (row: CallRow) => row.account.name,
             phone: 'none' as const,
           },
@@ -65,7 +66,7 @@ export function CallLines({ calls, without, ...more }: Props) {
       id: 'tokens',
       title: t('inOut'),
       number: true,
-      hides: true,
+      hides: !without,
       cell: (row) => `${short(row.input + row.cache_write)} / ${short(row.output)}`,
       phone: 'none',
     },
@@ -73,7 +74,7 @@ export function CallLines({ calls, without, ...more }: Props) {
       id: 'cache',
       title: t('fromCache'),
       number: true,
-      hides: true,
+      hides: !without,
       cell: (row) => short(row.cache_read),
       phone: 'none',
     },
@@ -81,7 +82,7 @@ export function CallLines({ calls, without, ...more }: Props) {
       id: 'first',
       title: t('firstByte'),
       number: true,
-      hides: true,
+      hides: !without,
       cell: (row) => (row.first_byte_ms == null ? '–' : duration(row.first_byte_ms)),
       phone: 'none',
     },

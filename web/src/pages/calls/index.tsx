@@ -67,25 +67,6 @@ export default function CallsPageView() {
           {t('export')}
         </Button>
       </PageHead>
-      <div className={css.filters}>
-        <Filters
-          label={t('statusFilter')}
-          value={status}
-          onChange={(it) => setView({ status: it, before: '' })}
-          options={[
-            { value: '', label: t('all') },
-            ...STATUSES.map((value) => ({ value, label: t(`filter.${value}`) })),
-          ]}
-        />
-        {NAMES.map((name) => (
-          <NameFilter
-            key={name}
-            label={t(name)}
-            value={String(view[name] ?? '')}
-            onChange={(it) => setView({ [name]: it, before: '' }, true)}
-          />
-        ))}
-      </div>
       {before ? (
         <Button
           variant="subtle"
@@ -104,6 +85,27 @@ export default function CallsPageView() {
         retry={read.refetch}
         open={call || null}
         onOpen={(row) => open(row.id)}
+        tools={
+          <>
+            <Filters
+              label={t('statusFilter')}
+              value={status}
+              onChange={(it) => setView({ status: it, before: '' })}
+              options={[
+                { value: '', label: t('all') },
+                ...STATUSES.map((value) => ({ value, label: t(`filter.${value}`) })),
+              ]}
+            />
+            {NAMES.map((name) => (
+              <NameFilter
+                key={name}
+                label={t(name)}
+                value={String(view[name] ?? '')}
+                onChange={(it) => setView({ [name]: it, before: '' }, true)}
+              />
+            ))}
+          </>
+        }
         empty={
           isFiltered || range !== '24h' ? (
             <EmptyState title={t('nothingFits')}>

@@ -5,8 +5,9 @@ import { MinuteBars } from '@/charts/bars'
 import { useLive } from '@/live/live'
 import { count, short } from '@/parts/format'
 import { Section } from '@/parts/PageHead'
+import { Refusals } from '@/parts/Refusals'
 import { State, type StateKind } from '@/parts/State'
-import { Facts, When } from '@/parts/small'
+import { When } from '@/parts/small'
 import css from './dashboard.module.css'
 
 const STATES: StateKind[] = ['able', 'resting', 'failing', 'paused']
@@ -17,7 +18,7 @@ export function Aside({ board }: { board: Dashboard }) {
   const accounts = useLive()?.accounts ?? board.accounts
   const states = STATES as (keyof typeof accounts)[]
   const all = states.reduce((sum, state) => sum + accounts[state], 0)
-  const refused = Object.entries(board.refused)
+  const refused = Object.keys(board.refused)
   return (
     <>
       <Now />
@@ -70,7 +71,7 @@ export function Aside({ board }: { board: Dashboard }) {
       </Section>
       {refused.length ? (
         <Section title={t('refused')}>
-          <Facts facts={refused.map(([reason, calls]) => [reason, count(calls)])} />
+          <Refusals refused={board.refused} />
         </Section>
       ) : null}
     </>

@@ -1,6 +1,4 @@
 import {
-  ActionIcon,
-  Button,
   Chip,
   Group,
   NumberInput,
@@ -11,14 +9,14 @@ import {
   Textarea,
   TextInput,
 } from '@mantine/core'
-import { Plus, X } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { KeySuggestions } from '@/api/types/keys'
 import { money } from '@/parts/format'
+import { LineList } from '@/parts/Lines'
+import css from '@/parts/parts.module.css'
 import { FormRow } from '@/parts/small'
 import { type KeyForm, PERIODS, SERVICES, type Service } from './fields'
-import css from './form.module.css'
 
 export interface RowsProps {
   form: KeyForm
@@ -82,7 +80,7 @@ function ForWhom({ form, set, hints, faultOf, part }: RowsProps) {
           onChange={(tags) => set({ tags })}
         />
         <Textarea
-          className={css.wide ?? ''}
+          style={{ gridColumn: '1 / -1' }}
           label={t('note')}
           autosize
           minRows={1}
@@ -158,16 +156,14 @@ function Spending({ form, set, hints, faultOf }: RowsProps) {
               : t('usual', { usd: money(usual.daily_usd) })}
           </div>
         ) : null}
-        {form.families.map((one, at) => {
-          const put = (change: object) =>
-            set({
-              families: form.families.map((it, place) =>
-                place === at ? { ...it, ...change } : it,
-              ),
-            })
-          return (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
-            <div key={at} className={css.line}>
+        <LineList
+          lines={form.families}
+          set={(families) => set({ families })}
+          fresh={{ family: '', usd: '' as number | string, period: 'week' }}
+          add={t('addFamily')}
+        >
+          {(one, put) => (
+            <>
               <TextInput
                 label={t('family')}
                 list="families"
@@ -182,31 +178,20 @@ function Spending({ form, set, hints, faultOf }: RowsProps) {
               />
               <Select
                 label={t('perWhat')}
-                w={120}
                 allowDeselect={false}
                 value={one.period}
                 onChange={(period) => put({ period: period ?? 'week' })}
                 data={PERIODS.map((value) => ({ value, label: t(`period.${value}`) }))}
               />
-              <Drop
-                label={t('dropLine')}
-                onClick={() => set({ families: form.families.filter((_, place) => place !== at) })}
-              />
-            </div>
-          )
-        })}
+            </>
+          )}
+        </LineList>
         <datalist id="families">
           {(hints?.families ?? []).map((family) => (
             <option key={family} value={family} />
           ))}
         </datalist>
         <Fault text={faultOf('limits.family_budgets', 'limits')} />
-        <Add
-          label={t('addFamily')}
-          onClick={() =>
-            set({ families: [...form.families, { family: '', usd: '', period: 'week' }] })
-          }
-        />
         {weekly ? (
           <Group gap={8} align="flex-end">
             <Select
@@ -442,10 +427,6 @@ function Ends({ form, set, faultOf }: RowsProps) {
 
 function More({ form, set, faultOf }: RowsProps) {
   const { t } = useTranslation('keys')
-  const putMap = (at: number, change: object) =>
-    set({ map: form.map.map((it, place) => (place === at ? { ...it, ...change } : it)) })
-  const putPayload = (at: number, change: object) =>
-    set({ payload: form.payload.map((it, place) => (place === at ? { ...it, ...change } : it)) })
   return (
     <FormRow label={t('row.more')} why={t('row.moreWhy')}>
       <div className={css.stack}>
@@ -469,55 +450,51 @@ function More({ form, set, faultOf }: RowsProps) {
             onChange={(maxBodyMb) => set({ maxBodyMb })}
           />
         </div>
-        {form.map.map((one, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
-          <div key={at} className={css.line}>
-            <TextInput
-              label={t('mapFrom')}
-              value={one.from}
-              onChange={(event) => putMap(at, { from: event.currentTarget.value })}
-            />
-            <TextInput
-              label={t('mapTo')}
-              value={one.to}
-              onChange={(event) => putMap(at, { to: event.currentTarget.value })}
-            />
-            <Drop
-              label={t('dropLine')}
-              onClick={() => set({ map: form.map.filter((_, place) => place !== at) })}
-            />
-          </div>
-        ))}
-        <Add
-          label={t('addMap')}
-          onClick={() => set({ map: [...form.map, { from: '', to: '' }] })}
-        />
-        {form.payload.map((one, at) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: a line is its place
-          <div key={at} className={css.line}>
-            <TextInput
-              label={t('payloadPath')}
-              placeholder="thinking.type"
-              value={one.path}
-              onChange={(event) => putPayload(at, { path: event.currentTarget.value })}
-            />
-            <TextInput
-              label={t('payloadValue')}
-              placeholder={t('payloadDrop')}
-              value={one.json}
-              onChange={(event) => putPayload(at, { json: event.currentTarget.value })}
-            />
-            <Drop
-              label={t('dropLine')}
-              onClick={() => set({ payload: form.payload.filter((_, place) => place !== at) })}
-            />
-          </div>
-        ))}
+        <LineList
+          lines={form.map}
+          set={(map) => set({ map })}
+          fresh={{ from: '', to: '' }}
+          add={t('addMap')}
+        >
+          {(one, put) => (
+            <>
+              <TextInput
+                label={t('mapFrom')}
+                value={one.from}
+                onChange={(event) => put({ from: event.currentTarget.value })}
+              />
+              <TextInput
+                label={t('mapTo')}
+                value={one.to}
+                onChange={(event) => put({ to: event.currentTarget.value })}
+              />
+            </>
+          )}
+        </LineList>
+        <LineList
+          lines={form.payload}
+          set={(payload) => set({ payload })}
+          fresh={{ path: '', json: '' }}
+          add={t('addPayload')}
+        >
+          {(one, put) => (
+            <>
+              <TextInput
+                label={t('payloadPath')}
+                placeholder="thinking.type"
+                value={one.path}
+                onChange={(event) => put({ path: event.currentTarget.value })}
+              />
+              <TextInput
+                label={t('payloadValue')}
+                placeholder={t('payloadDrop')}
+                value={one.json}
+                onChange={(event) => put({ json: event.currentTarget.value })}
+              />
+            </>
+          )}
+        </LineList>
         <Fault text={faultOf('rules', 'rules.map', 'rules.payload')} />
-        <Add
-          label={t('addPayload')}
-          onClick={() => set({ payload: [...form.payload, { path: '', json: '' }] })}
-        />
       </div>
     </FormRow>
   )
@@ -553,17 +530,3 @@ const Fault = ({ text }: { text: string | null }): ReactNode =>
       {text}
     </div>
   ) : null
-
-const Add = ({ label, onClick }: { label: string; onClick: () => void }) => (
-  <div>
-    <Button variant="subtle" size="compact-sm" leftSection={<Plus size={14} />} onClick={onClick}>
-      {label}
-    </Button>
-  </div>
-)
-
-const Drop = ({ label, onClick }: { label: string; onClick: () => void }) => (
-  <ActionIcon variant="subtle" color="gray" size={34} aria-label={label} onClick={onClick}>
-    <X size={16} aria-hidden />
-  </ActionIcon>
-)

@@ -11,6 +11,7 @@ import { ChartPanel } from '@/charts/ChartHead'
 import { ago, count, moment, money, short } from '@/parts/format'
 import { Gauge } from '@/parts/Gauge'
 import { PageHead, Section, TwoColumns } from '@/parts/PageHead'
+import { Refusals } from '@/parts/Refusals'
 import { Tag } from '@/parts/State'
 import { ErrorState } from '@/parts/States'
 import { Ago, Facts, When } from '@/parts/small'
@@ -117,7 +118,7 @@ function Latest({ item }: { item: KeyItem }) {
     range: '28d',
     limit: 10,
   })
-  const refused = Object.entries(item.refused_24h ?? {})
+  const refused = Object.keys(item.refused_24h ?? {})
   return (
     <>
       <Section
@@ -136,7 +137,7 @@ function Latest({ item }: { item: KeyItem }) {
       </Section>
       {refused.length ? (
         <Section title={t('refusedDay')}>
-          <Facts facts={refused.map(([reason, calls]) => [reason, count(calls)])} />
+          <Refusals refused={item.refused_24h ?? {}} />
         </Section>
       ) : null}
     </>
