@@ -2,6 +2,8 @@
 
 mod admin_accounts;
 mod admin_door;
+mod admin_live;
+mod admin_prices;
 mod bytes;
 mod calls;
 mod cli;
@@ -13,6 +15,7 @@ mod failover;
 mod families;
 mod guesses;
 mod heavy;
+mod holder;
 mod ingress;
 mod kit;
 mod limits;
