@@ -7,7 +7,7 @@ const LANGUAGES = ['en', 'zh'] as const
 const AREAS = readdirSync('src/i18n/en').map((name) => name.replace('.json', ''))
 /** Texts that are the same in both languages: names, and what has no letters. */
 const NAMES =
-  /\b(Relay|English|Claude Code|Claude|Codex|Gemini CLI|Gemini|OpenAI|Cherry Studio|Windows|macOS|Linux|PowerShell|bash|cmd|API|CSV|JSON|OAuth|URL|ID|IP|TOTP|USD)\b/g
+  /\b(Relay|English|Claude Code|Claude|Codex|Gemini CLI|Gemini|OpenAI|Cherry Studio|Windows|macOS|Linux|PowerShell|bash|cmd|API|CSV|JSON|OAuth|URL|ID|IP|TOTP|USD|x-api-key|Authorization: Bearer)\b/g
 const SAME = /^[\s\d\p{P}\p{S}]*$|^(\{\{\w+\}\}[\s\p{P}]*)+$/u
 
 /** Addresses and names of files are the same in every language. */

@@ -77,11 +77,21 @@ pub enum Outcome {
     Failed,
     /// The relay was shut down before the end.
     Shutdown,
+    /// An administrator ended it before the end.
+    Cancelled,
     /// The relay crashed; settled by the next start.
     Crashed,
 }
 
 impl Outcome {
+    /// Whether accounts or the relay failed the call.
+    pub const fn is_failure(self) -> bool {
+        match self {
+            Self::Failed | Self::Cut | Self::Shutdown | Self::Crashed => true,
+            Self::Completed | Self::Rejected | Self::ClientLeft | Self::Cancelled => false,
+        }
+    }
+
     /// The word used in the database, logs and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -91,6 +101,7 @@ impl Outcome {
             Self::Cut => "cut",
             Self::Failed => "failed",
             Self::Shutdown => "shutdown",
+            Self::Cancelled => "cancelled",
             Self::Crashed => "crashed",
         }
     }

@@ -19,6 +19,7 @@ pub mod error;
 pub mod groups;
 pub mod journal;
 pub mod key_counts;
+pub mod key_past;
 pub mod key_use;
 pub mod keys;
 mod migrate;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use relay_core::clock::Timestamp;
 use relay_core::id::AccountId;
 use relay_core::money::Money;
-use relay_core::usage::{CallRecord, Outcome, TokenUsage};
+use relay_core::usage::{CallRecord, TokenUsage};
 use sqlx::SqliteConnection;
 
 use crate::columns::{Columns, whole};
@@ -66,13 +66,9 @@ pub fn counted_as(record: &CallRecord) -> &str {
 
 impl Totals {
     fn add(&mut self, record: &CallRecord) {
-        let failed = match record.outcome {
-            Outcome::Failed | Outcome::Cut | Outcome::Shutdown | Outcome::Crashed => 1,
-            Outcome::Completed | Outcome::Rejected | Outcome::ClientLeft => 0,
-        };
         self.calls += 1;
         self.estimated_calls += u64::from(record.exactness.is_estimated());
-        self.failed_calls += failed;
+        self.failed_calls += u64::from(record.outcome.is_failure());
         self.usage.input += record.usage.input;
         self.usage.output += record.usage.output;
         self.usage.cache_read += record.usage.cache_read;

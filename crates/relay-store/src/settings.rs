@@ -1,6 +1,7 @@
 //! The table `settings`: what an administrator set in the running relay, by name.
 
 use relay_core::clock::Timestamp;
+use sqlx::SqliteConnection;
 
 use crate::changes::{Op, Subject, note};
 use crate::columns::Columns;
@@ -24,18 +25,38 @@ impl Store {
         value: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        self.set_settings(&[(name, value)], now).await
+    }
+
+    /// Sets several settings: all of them, or none.
+    pub async fn set_settings(
+        &self,
+        settings: &[(&str, &str)],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut edit = self.edit().await?;
-        sqlx::query(
-            "insert into settings (name, value, updated_at) values ($1, $2, $3)
-             on conflict (name) do update
-             set value = excluded.value, updated_at = excluded.updated_at",
-        )
-        .bind(name)
-        .bind(value)
-        .bind(now.as_millis())
-        .execute(&mut *edit)
-        .await?;
+        for (name, value) in settings {
+            set(&mut edit, (name, value), now).await?;
+        }
         note(&mut edit, (Subject::Setting, Op::Changed), 0, now).await?;
         Ok(edit.commit().await?)
     }
+}
+
+async fn set(
+    connection: &mut SqliteConnection,
+    (name, value): (&str, &str),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into settings (name, value, updated_at) values ($1, $2, $3)
+             on conflict (name) do update
+             set value = excluded.value, updated_at = excluded.updated_at",
+    )
+    .bind(name)
+    .bind(value)
+    .bind(now.as_millis())
+    .execute(connection)
+    .await?;
+    Ok(())
 }

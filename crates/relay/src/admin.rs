@@ -15,13 +15,18 @@ mod desk;
 mod given;
 mod groups;
 mod guard;
+mod holder;
 mod keys;
 mod kinds;
 mod listed;
+mod live;
 mod logins;
+mod models;
 mod origin;
+mod prices;
 mod proxies;
 mod session;
+mod settings;
 mod span;
 mod throttle;
 mod tokens;
@@ -43,6 +48,8 @@ use utoipa_axum::routes;
 
 use self::answer::Problem;
 pub use self::desk::Desk;
+pub(crate) use self::holder::{answer as answer_holder, is_its as is_holders};
+pub use self::live::gather;
 use crate::app::App;
 use crate::metrics::{self, Exposition};
 
@@ -51,11 +58,15 @@ const ROOT: &str = "/admin";
 
 /// The document's head.
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "crs admin API",
-    description = "Everything that the admin page and scripts can do. Sign in with POST \
-        /admin/session, or send an admin token as a bearer token."
-))]
+#[openapi(
+    info(
+        title = "crs admin API",
+        description = "Everything that the admin page and scripts can do. Sign in with POST \
+        /admin/session, or send an admin token as a bearer token. Beside it stand, for everybody, \
+        GET /web/api/site (Site) and GET /web/api/holder (Holder, for the key that is sent)."
+    ),
+    components(schemas(holder::HolderView, holder::SiteView))
+)]
 struct Head;
 
 /// Every route, and what the document says of it.
@@ -75,6 +86,10 @@ static ROUTES: LazyLock<(Router, utoipa::openapi::OpenApi)> = LazyLock::new(|| {
         .merge(admins::routes())
         .merge(tokens::routes())
         .merge(audit::routes())
+        .merge(live::routes())
+        .merge(prices::routes())
+        .merge(models::routes())
+        .merge(settings::routes())
         .split_for_parts();
     let router = router
         .fallback(|| async { Problem::no_such_address() })

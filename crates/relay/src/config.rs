@@ -3,6 +3,7 @@
 //!
 //! A load gives checked values, or every mistake at once.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -69,6 +70,8 @@ pub struct Settings {
     pub cors: bool,
     /// How long a shutdown lets streams run.
     pub shutdown_grace: Duration,
+    /// Where what was set came from, by name; what is not here is the default.
+    pub origins: BTreeMap<String, Origin>,
 }
 
 /// Logging.
@@ -131,6 +134,8 @@ pub struct Loaded {
 impl Settings {
     /// Reads the settings from their layers.
     pub fn load(layers: Layers) -> Result<Loaded, Mistakes> {
+        let origins =
+            layers.names().map(|(name, origin)| (name.to_owned(), origin.clone())).collect();
         let mut read = parse::Reader::new(layers);
         let time_zone = read.time_zone();
         let log = LogSettings {
@@ -187,6 +192,7 @@ impl Settings {
             clients: read.clients(),
             cors: read.value("ENABLE_CORS", parse::boolean, true),
             shutdown_grace: read.value("SHUTDOWN_GRACE", parse::seconds, Duration::from_secs(30)),
+            origins,
         };
         read.refuse_what_is_not_built();
         let (warnings, mistakes) = read.finish();

@@ -51,6 +51,9 @@ pub enum Failure {
         /// When asking again makes sense.
         retry_after: Option<Duration>,
     },
+    /// An administrator ended the call.
+    #[error("an administrator ended this call")]
+    Cancelled,
     /// A fault of the relay. The text stays inside.
     #[error("internal error")]
     Ours(#[source] anyhow::Error),
@@ -226,6 +229,7 @@ impl Failure {
             Self::Upstream { status, retry_after, .. } => {
                 (status.as_u16(), *retry_after, Retry::Helps, "upstream")
             }
+            Self::Cancelled => (403, None, Retry::Useless, "cancelled"),
             Self::Ours(_) => (500, None, Retry::Helps, "internal"),
         };
         let message = match self {

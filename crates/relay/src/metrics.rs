@@ -16,6 +16,8 @@ mod units;
 mod usage;
 mod words;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use relay_core::clock::Timestamp;
 use relay_core::credential::SignOutCause;
 use relay_core::event::Event;
@@ -40,6 +42,26 @@ pub struct Metrics {
     accounts: Accounts,
     host_rests: Cells<{ words::CAUSES.len() }>,
     events_dropped: Cells<1>,
+    settled: Settled,
+}
+
+/// What all calls came to since the start: additions alone, for who watches how fast they grow.
+#[derive(Debug, Default)]
+struct Settled {
+    calls: AtomicU64,
+    failed: AtomicU64,
+    tokens: AtomicU64,
+}
+
+/// What all calls came to since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SoFar {
+    /// How many ended.
+    pub calls: u64,
+    /// How many of these accounts or the relay failed.
+    pub failed: u64,
+    /// Their tokens of every kind.
+    pub tokens: u64,
 }
 
 /// What came of a refresh of a token.
@@ -60,6 +82,7 @@ impl Metrics {
             accounts: Accounts::default(),
             host_rests: Cells::default(),
             events_dropped: Cells::default(),
+            settled: Settled::default(),
         }
     }
 
@@ -72,6 +95,19 @@ impl Metrics {
     pub fn settled(&self, service: Service, family: &ModelFamily, record: &CallRecord) {
         self.usage.settled(service, family, record);
         self.accounts.attempts(&record.attempts);
+        let settled = &self.settled;
+        settled.calls.fetch_add(1, Ordering::Relaxed);
+        settled.tokens.fetch_add(record.usage.tokens(), Ordering::Relaxed);
+        if record.outcome.is_failure() {
+            settled.failed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What all calls came to since the start.
+    pub fn so_far(&self) -> SoFar {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        let Settled { calls, failed, tokens } = &self.settled;
+        SoFar { calls: read(calls), failed: read(failed), tokens: read(tokens) }
     }
 
     /// Counts a count of tokens, which leaves no record, and its attempts.

@@ -97,6 +97,42 @@ pub async fn one_of_key(
     })
 }
 
+/// An account, and the models that it serves.
+#[derive(Debug)]
+pub struct OfAccount {
+    /// The account.
+    pub member: Arc<Member>,
+    /// What it serves, as far as it says so or its own rules do. Of one that says nothing, what the
+    /// price table knows of its service.
+    pub models: Vec<ModelEntry>,
+}
+
+/// What accounts serve that are switched on.
+pub async fn of_accounts(app: &Arc<App>) -> Vec<OfAccount> {
+    let members = app.roster.snapshot();
+    let members: Vec<_> = members.iter().filter(|it| it.account.enabled).cloned().collect();
+    let lists = join_all(members.iter().map(|member| list(app, member))).await;
+    let of_account = |(member, listed): (Arc<Member>, Option<Arc<Vec<ModelEntry>>>)| {
+        let account = &member.account;
+        let known: Vec<ModelEntry> = match listed {
+            Some(listed) => listed.to_vec(),
+            None => of_prices(app, account.kind.service()),
+        };
+        let served = known.into_iter().filter(|model| account.upstream_model(&model.id).is_some());
+        let models = served.chain(named(account)).map(|model| (model.id.clone(), model));
+        // A name that a rule spells out may be on the list, too.
+        let models: BTreeMap<_, _> = models.collect();
+        OfAccount { models: models.into_values().collect(), member }
+    };
+    members.into_iter().zip(lists).map(of_account).collect()
+}
+
+/// The models of a service that have a price.
+fn of_prices(app: &App, service: Service) -> Vec<ModelEntry> {
+    let prices = app.prices.load();
+    prices.models(service).filter(|model| !model.contains('/')).map(entry).collect()
+}
+
 /// Whether a key may use what an alias of it stands for, and an account of its pool serves that.
 fn is_served(of_pool: &[Arc<Member>], rules: &KeyRules, model: &str) -> bool {
     let serves = |member: &Arc<Member>| member.account.upstream_model(model).is_some();

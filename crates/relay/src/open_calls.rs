@@ -5,13 +5,16 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use relay_core::clock::Timestamp;
 use relay_core::id::{AccountId, CallId};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::call::Call;
@@ -22,8 +25,9 @@ use crate::keyring::Holder;
 const UNKNOWN: u64 = u64::MAX;
 
 /// How far a call has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = CallPhase)]
 pub enum Phase {
     /// It has no account: it waits for a place on one.
     Waiting,
@@ -111,6 +115,8 @@ struct Record {
     phase: AtomicU8,
     input: AtomicU64,
     output: AtomicU64,
+    cancelled: AtomicBool,
+    cancel: Notify,
 }
 
 impl OpenCalls {
@@ -129,9 +135,24 @@ impl OpenCalls {
             phase: AtomicU8::new(Phase::Waiting as u8),
             input: AtomicU64::new(UNKNOWN),
             output: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+            cancel: Notify::new(),
         });
         self.0.lock().insert(call.id, Arc::clone(&record));
         OpenCall { record, among: self.clone() }
+    }
+
+    /// Tells a call that it is to end. Says whether it is open.
+    pub fn cancel(&self, call: CallId) -> bool {
+        let Some(record) = self.0.lock().get(&call).cloned() else { return false };
+        record.cancelled.store(true, Ordering::Release);
+        record.cancel.notify_waiters();
+        true
+    }
+
+    /// Whether a call is open.
+    pub fn has(&self, call: CallId) -> bool {
+        self.0.lock().contains_key(&call)
     }
 
     /// How many are in each phase.
@@ -150,6 +171,23 @@ impl OpenCall {
         self.record.account.store(account.0, Ordering::Relaxed);
         self.record.attempts.fetch_add(1, Ordering::Relaxed);
         self.is(Phase::Asking);
+    }
+
+    /// Whether it was told to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.record.cancelled.load(Ordering::Acquire)
+    }
+
+    /// Resolves when it is told to end.
+    pub fn until_cancelled(&self) -> impl Future<Output = ()> + Send + 'static {
+        let record = Arc::clone(&self.record);
+        async move {
+            let mut told = pin!(record.cancel.notified());
+            told.as_mut().enable();
+            if !record.cancelled.load(Ordering::Acquire) {
+                told.await;
+            }
+        }
     }
 
     /// The call has come so far.

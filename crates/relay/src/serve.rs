@@ -25,7 +25,7 @@ use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::admin::Desk;
+use crate::admin::{self, Desk};
 use crate::app::App;
 use crate::body::BodyMemory;
 use crate::bookkeeping::{Bookkeeper, Bookkeeping, settle_after_crash};
@@ -149,6 +149,7 @@ pub async fn start(
         metrics,
         bookkeeping,
     };
+    app.desk.read_site(&app.store).await?;
     let app = Arc::new(app);
     if taken_over == TakenOver::Later {
         tokens::resume(&app);
@@ -272,6 +273,7 @@ async fn serve(
         tokio::spawn(live::run(Arc::clone(&app), socket, address)),
         tokio::spawn(outbox.run(app.store.clone())),
         tokio::spawn(memory::give_back()),
+        tokio::spawn(admin::gather(Arc::clone(&app))),
     ];
     let books = tokio::spawn(bookkeeper.run());
     tokio::spawn(follow_signals(app.shutdown.clone(), app.settings.shutdown_grace)?);

@@ -24,6 +24,9 @@ pub async fn answer(app: Arc<App>, request: Request<Incoming>, peer: IpAddr) -> 
         None if request.uri().path() == "/metrics" => {
             admin::metrics(app, &request.into_parts().0).await
         }
+        None if admin::is_holders(request.uri().path()) => {
+            admin::answer_holder(&app, &request.into_parts().0, peer).await
+        }
         None => own(&app, &request),
     }
 }
@@ -44,7 +47,10 @@ fn own<B>(app: &App, request: &Request<B>) -> Response<Body> {
         "/health" if reads => health(app),
         "/" => redirect(),
         _ if under("/admin-next") => redirect(),
-        _ if under("/web") && reads => web::answer(path, request.headers()),
+        _ if under("/web") && reads => {
+            let pictures = app.desk.pictures();
+            web::answer(path, request.headers(), pictures.as_ref().map(|it| it.as_str()))
+        }
         _ => json(StatusCode::NOT_FOUND, r#"{"error":"not found"}"#),
     }
 }

@@ -15,6 +15,7 @@ pub mod payload;
 pub mod price;
 #[cfg(test)]
 mod scratch;
+pub mod setting;
 pub mod usage;
 
 use std::fmt;

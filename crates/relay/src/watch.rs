@@ -78,6 +78,7 @@ pub async fn run(app: Arc<App>, mut seen: i64) {
 
 async fn take_over(app: &App, seen: i64, recounts: &mut Recounts) -> Result<i64, StoreError> {
     let mut upto = seen;
+    let mut subjects = Vec::new();
     for change in app.store.changes_since(seen).await? {
         match take_one(app, change, recounts).await {
             Err(error) if error.is_transient() => return Err(error),
@@ -86,7 +87,11 @@ async fn take_over(app: &App, seen: i64, recounts: &mut Recounts) -> Result<i64,
             Ok(()) => {}
         }
         upto = change.seq;
+        if !subjects.contains(&change.subject) {
+            subjects.push(change.subject);
+        }
     }
+    app.desk.changed(&subjects);
     Ok(upto)
 }
 
@@ -99,7 +104,8 @@ async fn take_one(app: &App, change: Change, recounts: &mut Recounts) -> Result<
             app.prices.store(Arc::new(list));
             Ok(())
         }
-        Subject::Group | Subject::Setting | Subject::Admin => Ok(()),
+        Subject::Setting => app.desk.read_site(&app.store).await,
+        Subject::Group | Subject::Admin => Ok(()),
     }
 }
 

@@ -24,12 +24,14 @@ const NONCE_PLACE: &str = "__NONCE__";
 const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 /// Answers a request for the page or one of its files.
-pub(crate) fn answer(path: &str, headers: &HeaderMap) -> Response<Body> {
+///
+/// `pictures` is from where it may show some, beside its own.
+pub(crate) fn answer(path: &str, headers: &HeaderMap, pictures: Option<&str>) -> Response<Body> {
     let within = path.strip_prefix(ROOT).unwrap_or_default().trim_start_matches('/');
     let is_file = within.rsplit('/').next().is_some_and(|name| name.contains('.'));
     let mut response = match (is_file, relay_webui::file(INDEX)) {
         (_, None) => placeholder(),
-        (false, Some(index)) => page(&index),
+        (false, Some(index)) => page(&index, pictures),
         (true, Some(_)) => asset(within, headers),
     };
     let safe: [(HeaderName, &'static str); 5] = [
@@ -49,12 +51,13 @@ pub(crate) fn answer(path: &str, headers: &HeaderMap) -> Response<Body> {
 }
 
 /// The page, for which styles may be made while it runs, under a number used once.
-fn page(index: &File) -> Response<Body> {
+fn page(index: &File, pictures: Option<&str>) -> Response<Body> {
     let nonce = hex(&random::<16>());
     let text = String::from_utf8_lossy(&index.bytes).replace(NONCE_PLACE, &nonce);
+    let pictures = pictures.map(|from| format!(" {from}")).unwrap_or_default();
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; \
-         img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
+         img-src 'self' data:{pictures}; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
     let mut response = html(text.into());
@@ -165,7 +168,7 @@ mod tests {
     #[test]
     fn every_address_has_the_headers_that_keep_foreign_code_out() {
         for path in ["/web", "/web/", "/web/keys/key_1", "/web/no-such-file.js"] {
-            let response = answer(path, &HeaderMap::new());
+            let response = answer(path, &HeaderMap::new(), None);
             let headers = response.headers();
             assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
             assert_eq!(headers["x-frame-options"], "DENY", "{path}");

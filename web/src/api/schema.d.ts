@@ -544,6 +544,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happens, as server-sent events: `state` at first and then at most once a second when
+         *     something changed, `changed` when things were edited. Ends when the session does.
+         */
+        get: operations["live_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/live/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is calling now, the oldest call first. */
+        get: operations["live_calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/live/calls/{call}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a call: what it used until now is charged as estimated, and its client is told. */
+        post: operations["live_cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/logins": {
         parameters: {
             query?: never;
@@ -579,6 +633,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The models that accounts serve, by name. Asks those accounts for their lists that were not
+         *     asked within the last hour, for at most three seconds.
+         */
+        get: operations["models_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/admin/openapi.json": {
         parameters: {
             query?: never;
@@ -591,6 +665,58 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/prices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What models cost. */
+        get: operations["prices_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/prices/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Imports a list of prices; it goes before the built-in one from now on. */
+        post: operations["prices_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/prices/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Sets the price of a model, or of all that fit a pattern with *; it goes before every list. */
+        put: operations["prices_set"];
+        post?: never;
+        /** Takes back a price that was set here. */
+        delete: operations["prices_unset"];
         options?: never;
         head?: never;
         patch?: never;
@@ -700,6 +826,24 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/admin/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is set for everybody, and what the relay was started with. */
+        get: operations["settings_show"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Changes what is set for everybody. */
+        patch: operations["settings_edit"];
         trace?: never;
     };
     "/admin/tokens": {
@@ -836,6 +980,17 @@ export interface components {
             done: number;
             /** @description To which. */
             ids: string[];
+        };
+        /** @description How many accounts are in which state. */
+        AccountCounts: {
+            /** @description They serve. */
+            able: number;
+            /** @description They are signed out, or their subscription has ended. */
+            failing: number;
+            /** @description An operator switched them off. */
+            paused: number;
+            /** @description They cool down by themselves. */
+            resting: number;
         };
         /** @description All of an account. */
         AccountDetail: components["schemas"]["AccountItem"] & {
@@ -1601,6 +1756,11 @@ export interface components {
              */
             window_from?: string | null;
         };
+        /**
+         * @description How far a call has come.
+         * @enum {string}
+         */
+        CallPhase: "waiting" | "asking" | "streaming";
         /** @description A call that is over, in a line. */
         CallRow: {
             /** @description The account that answered, or was asked last. */
@@ -1688,6 +1848,13 @@ export interface components {
             total?: number | null;
             /** @description Whether that is exact; else there are more. */
             total_exact: boolean;
+        };
+        /** @description A call that was told to end. */
+        Cancelled: {
+            /** @description The call as it was. */
+            call: components["schemas"]["OpenCall"];
+            /** @description Whether it has ended by now. One whose client takes nothing ends when that goes away. */
+            ended: boolean;
         };
         /** @description A client that can be told apart. */
         ClientName: {
@@ -1823,6 +1990,19 @@ export interface components {
             /** @description The same as a link for apps. */
             url: string;
         };
+        /** @description Calls that ended since the relay was started. */
+        FinishedCalls: {
+            /**
+             * Format: int64
+             * @description All of them.
+             */
+            calls: number;
+            /**
+             * Format: int64
+             * @description Those that accounts or the relay failed.
+             */
+            failed: number;
+        };
         /** @description A code of the second factor. */
         GivenCode: {
             /** @description Six digits. */
@@ -1859,6 +2039,121 @@ export interface components {
             keys: number;
             /** @description The name. */
             name: string;
+        };
+        /** @description How a key stands, for who holds it: the answer of GET /web/api/holder. */
+        Holder: {
+            /** @description Its last 28 days, the oldest first; the last is today. */
+            days: components["schemas"]["HolderDay"][];
+            /**
+             * Format: date-time
+             * @description From when it is refused.
+             */
+            expires_at?: string | null;
+            /** @description Its last 24 hours, the oldest first; the last is the present one. */
+            hours: components["schemas"]["HolderHour"][];
+            /** @description What limits it. */
+            limits: components["schemas"]["KeyLimits"];
+            /** @description The models of these days, the dearest first. */
+            models: components["schemas"]["HolderModel"][];
+            /** @description The key's name. */
+            name: string;
+            /** @description What everybody is to be told. */
+            notice: string;
+            /** @description Whose it is; empty if nobody said. */
+            owner: string;
+            /** @description Calls refused within the last day, by reason. */
+            refused_24h: {
+                [key: string]: number;
+            };
+            /** @description What it may ask. */
+            rules: components["schemas"]["HolderRules"];
+            /** @description How each of its limits stands. */
+            standings: components["schemas"]["KeyStanding"][];
+            /** @description How it is. */
+            state: components["schemas"]["KeyState"];
+            /** @description What the page is called, if it was given a name. */
+            title: string;
+            /** @description Its calls of today. */
+            today: components["schemas"]["HolderSum"];
+            /** @description What it has used in all. */
+            used: components["schemas"]["KeyUsed"];
+            /** @description The zone of the relay's days. */
+            zone: string;
+        };
+        /** @description A day of a key. */
+        HolderDay: components["schemas"]["HolderKinds"] & {
+            /** @description Which, as `2026-11-23`. */
+            day: string;
+        };
+        /** @description An hour of a key. */
+        HolderHour: components["schemas"]["HolderKinds"] & {
+            /**
+             * Format: date-time
+             * @description When it begins.
+             */
+            from: string;
+        };
+        /** @description What calls came to, with the kinds of their tokens. */
+        HolderKinds: components["schemas"]["HolderSum"] & {
+            /**
+             * Format: int64
+             * @description Input read from the cache.
+             */
+            cache_read: number;
+            /**
+             * Format: int64
+             * @description Input written to the cache.
+             */
+            cache_write: number;
+            /**
+             * Format: int64
+             * @description Input that no cache served or kept.
+             */
+            input: number;
+            /**
+             * Format: int64
+             * @description Output.
+             */
+            output: number;
+        };
+        /** @description A model that a key used. */
+        HolderModel: components["schemas"]["HolderSum"] & {
+            /** @description Its name. */
+            model: string;
+        };
+        /** @description What a key may ask, as far as it matters to who holds it. An empty list allows everything. */
+        HolderRules: {
+            /** @description Models that may be asked for; * stands for anything. */
+            allowed_models: string[];
+            /** @description Ids of the clients that may call. */
+            clients: string[];
+            /** @description Models that may not. */
+            denied_models: string[];
+            /**
+             * Format: int64
+             * @description The most output tokens: a call that asks for more gets this many.
+             */
+            max_output_tokens?: number | null;
+            /** @description Services that may be used. */
+            services: string[];
+        };
+        /** @description What calls came to. */
+        HolderSum: {
+            /**
+             * Format: int64
+             * @description How many there were.
+             */
+            calls: number;
+            /**
+             * Format: double
+             * @description What they cost.
+             */
+            cost_usd: number;
+            /**
+             * Format: int64
+             * @description Tokens of every kind.
+             */
+            tokens: number;
         };
         /** @description Whose sign-in it is, as the provider tells. What is not told is empty. */
         Identity: {
@@ -2382,6 +2677,19 @@ export interface components {
             /** @description Whether a setup token, which serves for a year, can be asked for. */
             setup_token: boolean;
         };
+        /** @description A client that is told apart. */
+        KnownClient: {
+            /** @description Whether it is known without any setting. */
+            built_in: boolean;
+            /** @description A note for people. */
+            description: string;
+            /** @description Its id, as rules take it. */
+            id: string;
+            /** @description What people call it. */
+            name: string;
+            /** @description The expression that its user-agent matches, where it was described in crs.toml. */
+            user_agent?: string | null;
+        };
         /** @description A page of a list. */
         Listed_AccountItem: {
             /** @description How many there are by the values of the list's own filter, whatever that is set to. */
@@ -2429,6 +2737,19 @@ export interface components {
             /** @description How many there are on all pages. */
             total: number;
         };
+        /** @description The event `state`: how it stands now. */
+        LiveState: {
+            /** @description How many accounts are in which state. */
+            accounts: components["schemas"]["AccountCounts"];
+            /** @description Calls under way. */
+            calls_open: number;
+            /** @description Calls that ended in each of the last 60 minutes; the last is the present one. */
+            calls_per_minute: number[];
+            /** @description Calls that ended since the relay was started. */
+            finished: components["schemas"]["FinishedCalls"];
+            /** @description Their tokens of every kind. */
+            tokens_per_minute: number[];
+        };
         /** @description A sign-in that is no more. */
         LoginCancelled: {
             /** @description Which. */
@@ -2468,6 +2789,15 @@ export interface components {
             setup_token: boolean;
             /** @description The page on which a person agrees. */
             url: string;
+        };
+        /** @description An account that serves a model. */
+        ModelAccount: {
+            /** @description What the provider is asked for, where that is another name. */
+            asks_for?: string | null;
+            /** @description Identity. */
+            id: string;
+            /** @description The name. */
+            name: string;
         };
         /** @description A model that is sent upstream under another name. */
         ModelMapping: {
@@ -2527,6 +2857,52 @@ export interface components {
             /** @description Where codes and refresh tokens are exchanged. */
             token_url?: string | null;
         };
+        /** @description An open call as it is shown. */
+        OpenCall: {
+            /** @description The account that serves it, or was asked last. */
+            account?: string | null;
+            /** @description The client's address. */
+            address: string;
+            /**
+             * Format: int64
+             * @description How long ago that is.
+             */
+            age_ms: number;
+            /**
+             * Format: date-time
+             * @description When it came.
+             */
+            at: string;
+            /**
+             * Format: int32
+             * @description Attempts until now.
+             */
+            attempts: number;
+            /** @description The client's id; empty if unknown. */
+            client: string;
+            /** @description Identity; the client knows it as `request-id`. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Tokens of its input, once they are known.
+             */
+            input_tokens?: number | null;
+            /** @description The name of its key. */
+            key: string;
+            /** @description The model that it asks for. */
+            model: string;
+            /**
+             * Format: int64
+             * @description Tokens of the answer so far, estimated.
+             */
+            output_tokens: number;
+            /** @description Whose the key is. */
+            owner: string;
+            /** @description How far it has come. */
+            phase: components["schemas"]["CallPhase"];
+            /** @description Whether it asked for a stream. */
+            streamed: boolean;
+        };
         /** @description What is done to one field of a body. Names of its path have dots between them. */
         PayloadRule: {
             /** @description It gets a value, whether or not it was there. */
@@ -2569,6 +2945,130 @@ export interface components {
             /** @description With what. */
             user_agent: string;
         };
+        /** @description A price: dollars for a million tokens. */
+        Price: {
+            /**
+             * Format: double
+             * @description Input read from the cache.
+             */
+            cache_read: number;
+            /**
+             * Format: double
+             * @description Input written to the cache for an hour.
+             */
+            cache_write_1h: number;
+            /**
+             * Format: double
+             * @description Input written to the cache for five minutes.
+             */
+            cache_write_5m: number;
+            /** @description The model's family. */
+            family: string;
+            /**
+             * Format: double
+             * @description Input that no cache served or kept.
+             */
+            input: number;
+            /** @description The model's name, or a pattern with *. */
+            model: string;
+            /**
+             * Format: double
+             * @description Output.
+             */
+            output: number;
+            /** @description Whether one that was set here goes before it. */
+            overridden: boolean;
+            /** @description Who charges it; empty for one that was set here. */
+            provider: string;
+            /** @description Where it comes from. */
+            source: components["schemas"]["PriceOrigin"];
+            /**
+             * Format: double
+             * @description One search on the web.
+             */
+            web_search: number;
+        };
+        /** @description What an import came to. */
+        PriceImport: {
+            /** @description Models that have a price now. */
+            models: number;
+            /** @description Entries left out: nothing that this relay has accounts for, or that is billed by the token. */
+            skipped: number;
+            /** @description How many entries should have been readable and were not. */
+            unreadable: number;
+            /** @description The first of these, with the reason. */
+            unreadable_entries: string[];
+            /** @description The list's mark, which usage records carry. */
+            version: string;
+        };
+        /** @description A list to be imported. */
+        PriceListText: {
+            /** @description The list, in LiteLLM's form (`model_prices_and_context_window.json`); at most 8 MiB. */
+            text: string;
+        };
+        /**
+         * @description Where a price comes from.
+         * @enum {string}
+         */
+        PriceOrigin: "yours" | "imported" | "built_in";
+        /** @description A page of prices. */
+        PricePage: {
+            /** @description How many there are by where they come from, whatever source is asked for. */
+            counts: {
+                [key: string]: number;
+            };
+            /** @description What stands on the page: those that were set here first, then by name. */
+            items: components["schemas"]["Price"][];
+            /** @description Who charges for models, with how many have a price. */
+            providers: {
+                [key: string]: number;
+            };
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description The mark of the list in force, which usage records carry. */
+            version: string;
+        };
+        /**
+         * @description A price to be set: dollars for a million tokens. What is left out follows from the input's, as
+         *     the model's provider states it.
+         */
+        PriceSet: {
+            /**
+             * Format: double
+             * @description Input read from the cache.
+             */
+            cache_read?: number | null;
+            /**
+             * Format: double
+             * @description Input written to the cache for an hour.
+             */
+            cache_write_1h?: number | null;
+            /**
+             * Format: double
+             * @description Input written to the cache for five minutes.
+             */
+            cache_write_5m?: number | null;
+            /**
+             * Format: double
+             * @description Input that no cache served or kept.
+             */
+            input: number;
+            /**
+             * Format: double
+             * @description Output.
+             */
+            output: number;
+            /**
+             * Format: double
+             * @description One search on the web.
+             */
+            web_search?: number | null;
+        };
+        /** @description A price that was taken back. */
+        PriceUnset: {
+            /** @description The model's name or pattern. */
+            model: string;
+        };
         /** @description Why something was not done. Nothing has changed then. */
         Problem: {
             error: components["schemas"]["Told"];
@@ -2607,11 +3107,37 @@ export interface components {
              */
             overlap_seconds?: number;
         };
+        /** @description A setting that the relay was started with. */
+        RunningSetting: {
+            /** @description Its name. */
+            name: string;
+            /** @description Where it came from. */
+            origin: components["schemas"]["SettingOrigin"];
+            /** @description Its value; null is none. Secrets are not told. */
+            value?: string | null;
+        };
         /**
          * @description What a token is good for.
          * @enum {string}
          */
         ScopeView: "read" | "write" | "metrics";
+        /** @description A model that accounts serve. */
+        ServedModel: {
+            /** @description These accounts, by name. */
+            accounts: components["schemas"]["ModelAccount"][];
+            /** @description Other names for it, by the rules of keys. */
+            aliases: string[];
+            /** @description What people call it. */
+            display_name: string;
+            /** @description Its family. */
+            family: string;
+            /** @description The name under which it is asked for. */
+            model: string;
+            /** @description Whether it has a price of its own. */
+            priced: boolean;
+            /** @description Whose accounts serve it. */
+            service: string;
+        };
         /** @description Who is signed in, and what the page shows everywhere. */
         SessionView: {
             /** @description What every change has to bring in the header `x-csrf-token`. */
@@ -2650,6 +3176,36 @@ export interface components {
             /** @description The zone of the relay's days. */
             zone: string;
         };
+        /**
+         * @description Where a setting came from.
+         * @enum {string}
+         */
+        SettingOrigin: "default" | "flag" | "environment" | "dot_env" | "installed" | "toml";
+        /** @description What is set. */
+        Settings: {
+            /** @description The clients that are told apart. */
+            clients: components["schemas"]["KnownClient"][];
+            /** @description Its picture: an address with https://, or one written as `data:image/png;base64,…`. */
+            logo: string;
+            /** @description What everybody is to be told. */
+            notice: string;
+            /** @description What the relay was started with; it is changed where it came from, for the next start. */
+            running: components["schemas"]["RunningSetting"][];
+            /** @description What the page is called; empty if it has no name of its own. */
+            title: string;
+        };
+        /** @description What is to be set; what is left out stays, and what is empty is taken away. */
+        SettingsEdit: {
+            /**
+             * @description Its picture: an address with https://, or one written as `data:image/png;base64,…`, at most
+             *     64 KiB.
+             */
+            logo?: string | null;
+            /** @description What everybody is to be told; at most 2,000 characters. */
+            notice?: string | null;
+            /** @description What the page is called; at most 80 characters. */
+            title?: string | null;
+        };
         /** @description Who signs in. */
         SignIn: {
             /** @description The code of the second factor, if one is asked for. */
@@ -2658,6 +3214,17 @@ export interface components {
             password: string;
             /** @description The name. */
             username: string;
+        };
+        /** @description How the page is called: the answer of GET /web/api/site. */
+        Site: {
+            /** @description A picture of its own. */
+            logo: string;
+            /** @description What everybody is to be told. */
+            notice: string;
+            /** @description What the page is called, if it was given a name. */
+            title: string;
+            /** @description The zone of the relay's days. */
+            zone: string;
         };
         /** @description A tag, and how many keys have it. */
         TagCount: {
@@ -4400,6 +4967,84 @@ export interface operations {
             };
         };
     };
+    live_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events: `state` (LiveState), `changed` (LiveChanged) */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["LiveState"];
+                };
+            };
+            /** @description Too many pages listen */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    live_calls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenCall"][];
+                };
+            };
+        };
+    };
+    live_cancel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id */
+                call: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Cancelled"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     accounts_login: {
         parameters: {
             query?: never;
@@ -4527,6 +5172,25 @@ export interface operations {
             };
         };
     };
+    models_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServedModel"][];
+                };
+            };
+        };
+    };
     openapi: {
         parameters: {
             query?: never;
@@ -4543,6 +5207,131 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+        };
+    };
+    prices_list: {
+        parameters: {
+            query?: {
+                /** @description Words that all stand in the model, its family or its provider. */
+                q?: string;
+                /** @description Where it comes from. */
+                source?: "yours" | "imported" | "built_in";
+                /** @description Who charges it. */
+                provider?: string;
+                /** @description From 1. */
+                page?: number;
+                /** @description How many stand on it: 25 unless given, at most 100. */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PricePage"];
+                };
+            };
+        };
+    };
+    prices_import: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceListText"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceImport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prices_set: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The model's name, or a pattern with * */
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceSet"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Price"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prices_unset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The name or pattern, as it was set */
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceUnset"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4820,6 +5609,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    settings_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+        };
+    };
+    settings_edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsEdit"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
                 };
             };
             400: {

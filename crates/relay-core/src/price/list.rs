@@ -85,6 +85,8 @@ pub struct Listing<'a> {
     pub price: &'a ModelPrice,
     /// Listed or the operator's own.
     pub source: PriceSource,
+    /// The version of the catalogue that it stands in; empty for the operator's own.
+    pub catalogue: &'a str,
 }
 
 /// All prices that the relay knows. Immutable: a change makes a new list.
@@ -155,6 +157,11 @@ impl PriceList {
         Priced { cost, by: PricedBy { version: self.version.clone(), source } }
     }
 
+    /// The version of the catalogue that is asked last: the built-in one.
+    pub fn last_catalogue(&self) -> &str {
+        self.layers.last().map_or("", |layer| layer.version.as_str())
+    }
+
     /// Every price, the operator's own first, then in the order in which they are looked up.
     pub fn listings(&self) -> impl Iterator<Item = Listing<'_>> {
         let own = self.overrides.iter().map(|own| Listing {
@@ -162,13 +169,18 @@ impl PriceList {
             model: own.model.as_str(),
             price: &own.price,
             source: PriceSource::Override,
+            catalogue: "",
         });
-        let listed = self.layers.iter().flat_map(|layer| &layer.providers).flat_map(|provider| {
-            provider.entries.iter().map(|entry| Listing {
+        let listed = self.layers.iter().flat_map(|layer| {
+            layer.providers.iter().map(move |provider| (layer.version.as_str(), provider))
+        });
+        let listed = listed.flat_map(|(catalogue, provider)| {
+            provider.entries.iter().map(move |entry| Listing {
                 provider: &provider.id,
                 model: &entry.model,
                 price: &entry.price,
                 source: PriceSource::Listed,
+                catalogue,
             })
         });
         own.chain(listed)

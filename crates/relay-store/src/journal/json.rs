@@ -213,13 +213,14 @@ mod tests {
     use super::super::Entry;
     use super::*;
 
-    const OUTCOMES: [Outcome; 7] = [
+    const OUTCOMES: [Outcome; 8] = [
         Outcome::Completed,
         Outcome::Rejected,
         Outcome::ClientLeft,
         Outcome::Cut,
         Outcome::Failed,
         Outcome::Shutdown,
+        Outcome::Cancelled,
         Outcome::Crashed,
     ];
     const EXACTNESSES: [Exactness; 3] =

@@ -4,18 +4,23 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use lru::LruCache;
 use parking_lot::Mutex;
 use relay_core::clock::Timestamp;
 use relay_core::secret::Secret;
+use relay_store::changes::Subject;
+use relay_store::{Store, StoreError};
 use tokio::sync::Semaphore;
 
 use super::answer::{Code, Problem};
 use super::keys::KeySums;
+use super::live::Live;
 use super::logins::Logins;
 use super::origin::CsrfKey;
 use super::throttle::Throttle;
 use crate::telemetry::DroppedLines;
+use crate::verbs::setting;
 
 /// Passwords that are hashed at one time: each takes 19 MiB and a core.
 const HASHED_AT_ONCE_MAX: usize = 2;
@@ -43,6 +48,10 @@ pub struct Desk {
     pub(super) key_sums: KeySums,
     /// Sign-ins to accounts that have begun.
     pub(super) logins: Logins,
+    /// What pages that are open are told as it happens.
+    pub(super) live: Live,
+    /// From where the page may show pictures, beside its own: its logo.
+    pictures: ArcSwapOption<String>,
     dropped_lines: OnceLock<DroppedLines>,
 }
 
@@ -51,6 +60,23 @@ impl Desk {
     pub fn note_log(&self, lines: DroppedLines) {
         // There is one log in a process.
         let _ = self.dropped_lines.set(lines);
+    }
+
+    /// Tells the pages that are open which kinds of things were edited.
+    pub(crate) fn changed(&self, subjects: &[Subject]) {
+        self.live.changed(subjects);
+    }
+
+    /// Reads what the page needs before it is asked for.
+    pub(crate) async fn read_site(&self, store: &Store) -> Result<(), StoreError> {
+        let site = setting::site(store).await?;
+        self.pictures.store(setting::origin_of(&site.logo).map(Arc::new));
+        Ok(())
+    }
+
+    /// From where the page may show pictures, beside its own.
+    pub(crate) fn pictures(&self) -> Option<Arc<String>> {
+        self.pictures.load_full()
     }
 
     /// The lines that the log dropped.

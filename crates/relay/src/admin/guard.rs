@@ -16,6 +16,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, Method};
 use relay_core::clock::Timestamp;
+use relay_store::StoreError;
 use relay_store::admin_tokens::{AdminToken, Scope};
 use relay_store::admins::Role;
 use relay_store::audit::{Deed, Door};
@@ -82,6 +83,22 @@ impl Who {
         match &self.pass {
             Pass::Session(session) => Ok(session),
             Pass::Token(_) => Err(beyond_token()),
+        }
+    }
+
+    /// Whether they may still look: their session or token has not ended.
+    pub(super) async fn is_still_known(&self) -> Result<bool, StoreError> {
+        let (store, now) = (&self.app.store, self.now());
+        match &self.pass {
+            Pass::Session(session) => {
+                let found = store.find_session(&session.hash, now.minus(IDLE), now).await?;
+                Ok(found.is_some())
+            }
+            Pass::Token(token) => {
+                let is_good = |it: &AdminToken| it.expires_at.is_none_or(|end| now < end);
+                let tokens = store.admin_tokens().await?;
+                Ok(tokens.iter().any(|it| it.id == token.id && is_good(it)))
+            }
         }
     }
 
@@ -156,6 +173,12 @@ pub(super) async fn admit(request: Request, next: Next) -> Response {
             Err(problem) => problem.into_response(),
         }
     };
+    say_in(&mut response, language);
+    secured(response)
+}
+
+/// Says in a language what went wrong.
+fn say_in(response: &mut Response, language: Language) {
     if let Some(problem) = response.extensions_mut().remove::<Problem>()
         && language != Language::English
     {
@@ -163,7 +186,12 @@ pub(super) async fn admit(request: Request, next: Next) -> Response {
         *response.body_mut() = said.into_body();
         response.headers_mut().remove(http::header::CONTENT_LENGTH);
     }
-    secured(response)
+}
+
+/// The same, in the language that a request asks for.
+pub(super) fn in_language_of(mut response: Response, headers: &HeaderMap) -> Response {
+    say_in(&mut response, language(headers));
+    response
 }
 
 /// Answers are for who asked alone, and nothing in them is run or framed.
@@ -215,6 +243,8 @@ impl Deeds {
             };
             let deed = deed((self.who.name(), door, self.who.address), self.verb, note);
             write_down(&self.who.app, &deed).await;
+            // Somebody may have been shut out by it.
+            self.who.app.desk.live.look_again();
         }
         response
     }

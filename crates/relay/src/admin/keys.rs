@@ -18,7 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::fields::KeyFields;
-pub(super) use self::item::KeyItem;
+pub(super) use self::item::{KeyItem, KeyState};
 pub(super) use self::sums::KeySums;
 use super::answer::{Change, Code, Done, Note, Problem, Read};
 use super::given::Given;

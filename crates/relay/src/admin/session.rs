@@ -27,7 +27,7 @@ use crate::hex::hex;
 use crate::randomness::random;
 use crate::verbs::admin::staff::RoleView;
 use crate::verbs::admin::{self, factor as codes, password};
-use crate::verbs::moment;
+use crate::verbs::{moment, setting};
 
 /// What a browser may say of itself, in characters.
 const USER_AGENT_CHARS_MAX: usize = 300;
@@ -235,9 +235,7 @@ fn set_cookie(secret: &str, is_https: bool) -> [(http::HeaderName, HeaderValue);
 async fn view(app: &App, session: &Session) -> Result<SessionView, Problem> {
     let (store, now) = (&app.store, app.now());
     let admin = store.find_admin(&session.username).await?.ok_or_else(guard::unauthorized)?;
-    let site = async |name| store.setting(name).await.map(Option::unwrap_or_default);
-    let zone = &app.settings.time_zone;
-    let offset = || zone.to_fixed_offset().map(|offset| offset.to_string()).unwrap_or_default();
+    let site = setting::site(store).await?;
     Ok(SessionView {
         must_change_password: has_first_password(app, &admin).await?,
         username: admin.username,
@@ -246,10 +244,10 @@ async fn view(app: &App, session: &Session) -> Result<SessionView, Problem> {
         csrf_token: app.desk.csrf.token(&session.hash),
         ends_at: session.ends_at,
         version: env!("CARGO_PKG_VERSION"),
-        title: site("site_title").await?,
-        logo: site("site_logo").await?,
-        notice: site("site_notice").await?,
-        zone: zone.iana_name().map_or_else(offset, str::to_owned),
+        title: site.title,
+        logo: site.logo,
+        notice: site.notice,
+        zone: moment::zone_name(&app.settings.time_zone),
         uptime_seconds: now.since(app.metrics.started()).as_secs(),
         now,
     })

@@ -20,8 +20,7 @@ use super::unary::Adopted;
 use super::waiting::{Running, Waiting};
 use super::{Call, CallBody};
 use crate::app::App;
-use crate::failure::{Busy, Recorded, Unserved};
-use crate::shutdown::Stage;
+use crate::failure::{Failure, Recorded, Unserved};
 
 /// An answer and how long it waited for its upstream.
 pub struct Answer {
@@ -46,12 +45,12 @@ pub async fn serve(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer
 async fn streamed(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer, Unserved> {
     let every = app.settings.calls.keepalive_after;
     let (spoken, id) = ((call.endpoint.protocol(), call.family), call.id.to_string());
-    let ending = app.shutdown.reached(Stage::Ending);
     let ledger = Ledger::new(app, call);
+    let broken_off = ledger.broken_off();
     let mut running: Running = Box::pin(async move {
         let left = ClientLeft::default();
         let call = pin!(run(ledger, CallBody::new(body), &left));
-        unless(ending, call).await
+        unless(broken_off, call).await
     });
     let Ok(outcome) = timeout(every, running.as_mut()).await else {
         let waiting = Waiting::new(running, every, spoken, id);
@@ -73,9 +72,10 @@ async fn unary(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer, Un
     let orphanage = app.orphanage.clone();
     let left = Arc::new(ClientLeft::default());
     let seen = Arc::clone(&left);
-    let ending = app.shutdown.reached(Stage::Ending);
+    let ledger = Ledger::new(app, call);
+    let broken_off = ledger.broken_off();
     let call = Box::pin(async move {
-        let (reply, ledger) = run(Ledger::new(app, call), CallBody::new(body), &seen).await?;
+        let (reply, ledger) = run(ledger, CallBody::new(body), &seen).await?;
         match reply {
             Reply::Whole(reply) => Ok(whole(ledger, reply).await),
             // A stream that nobody asked for is passed on as what it is.
@@ -87,21 +87,19 @@ async fn unary(app: Arc<App>, call: Box<Call>, body: Bytes) -> Result<Answer, Un
             }
         }
     });
-    Adopted::new(orphanage, left, Box::pin(unless(ending, call))).answer().await
+    Adopted::new(orphanage, left, Box::pin(unless(broken_off, call))).answer().await
 }
 
-/// Runs a call unless the open ones are ended first; it is then settled by being dropped. The call
+/// Runs a call unless it is broken off first; it is then settled by being dropped. The call
 /// lies elsewhere: it is large, and would be moved with every step on its way here.
 async fn unless<T>(
-    ending: impl Future<Output = ()>,
+    broken_off: impl Future<Output = Failure>,
     call: impl Future<Output = Result<T, Unserved>> + Unpin,
 ) -> Result<T, Unserved> {
     tokio::select! {
         biased;
         served = call => served,
-        () = ending => {
-            Err(Unserved { recorded: Recorded::Yes, ..Busy::Stopping.into() })
-        }
+        failure = broken_off => Err(Unserved { recorded: Recorded::Yes, ..failure.into() }),
     }
 }
 

@@ -25,9 +25,12 @@ use crate::app::App;
 use crate::failure::{Busy, Failure};
 use crate::open_calls::{OpenCall, Phase};
 use crate::roster::{Member, Probe};
+use crate::shutdown::Stage;
 
 /// The status of a call whose client left before it was answered, as nginx logs it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
+/// The status of a call that an administrator ended before it was answered.
+const CANCELLED: u16 = 403;
 
 /// A call in progress: who serves it, what it has used, and how it is written down.
 ///
@@ -121,6 +124,24 @@ impl Ledger {
     /// The account that is being asked.
     pub(super) fn account(&self) -> Option<&Account> {
         self.current.as_ref().map(|current| &current.member.account)
+    }
+
+    /// Whether an administrator ended the call.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.shown.is_cancelled()
+    }
+
+    /// Resolves when the call is not to go on: the open ones are ended, or this one is.
+    pub(super) fn broken_off(&self) -> impl Future<Output = Failure> + Send + 'static {
+        let ending = self.app.shutdown.reached(Stage::Ending);
+        let cancelled = self.shown.until_cancelled();
+        async move {
+            tokio::select! {
+                biased;
+                () = cancelled => Failure::Cancelled,
+                () = ending => Busy::Stopping.into(),
+            }
+        }
     }
 
     /// Whether the call is not settled yet.
@@ -341,9 +362,18 @@ impl Drop for Ledger {
         if self.state != State::Open {
             return;
         }
-        let stopping = self.app.shutdown.is_ending();
-        let outcome = if stopping { Outcome::Shutdown } else { Outcome::ClientLeft };
-        let status = if self.first_byte.is_some() { 200 } else { CLIENT_CLOSED_REQUEST };
+        let outcome = if self.is_cancelled() {
+            Outcome::Cancelled
+        } else if self.app.shutdown.is_ending() {
+            Outcome::Shutdown
+        } else {
+            Outcome::ClientLeft
+        };
+        let status = match outcome {
+            _ if self.first_byte.is_some() => 200,
+            Outcome::Cancelled => CANCELLED,
+            _ => CLIENT_CLOSED_REQUEST,
+        };
         let end = End { outcome, status };
         if self.current.is_none() {
             // Between attempts: those before were refused, or given up.

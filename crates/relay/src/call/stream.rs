@@ -23,12 +23,13 @@ use super::descent::Descent;
 use super::ledger::{End, Ledger};
 use super::seldom::Seldom;
 use super::upstream_body::UpstreamBody;
-use crate::shutdown::Stage;
+use crate::failure::Failure;
 
 /// How long the upstream may take to close after the answer's end.
 const LINGER: Duration = Duration::from_secs(5);
 
 type Wait = Pin<Box<dyn Future<Output = ()> + Send>>;
+type BrokenOff = Pin<Box<dyn Future<Output = Failure> + Send>>;
 
 /// The body of a streamed answer.
 pub(super) struct Passing {
@@ -38,7 +39,7 @@ pub(super) struct Passing {
     queue: VecDeque<Bytes>,
     /// Until the record of the answer is as durable as was asked for, nothing more is sent.
     durable: Option<Wait>,
-    ending: Seldom<Wait>,
+    broken_off: Seldom<BrokenOff>,
 }
 
 /// The upstream's side, until it is done.
@@ -80,7 +81,7 @@ impl Passing {
             .account()
             .map_or(LINGER, |account| idle_deadline(account, &ledger.app().settings.calls));
         let mut passing = Self {
-            ending: Seldom::new(Box::pin(ledger.app().shutdown.reached(Stage::Ending))),
+            broken_off: Seldom::new(Box::pin(ledger.broken_off())),
             queue: VecDeque::new(),
             descent: head.descent,
             upstream: Some(Upstream {
@@ -193,6 +194,7 @@ impl Passing {
         self.await_durable(written);
         let (kind, message) = match (outcome, why) {
             (Outcome::Shutdown, _) => ("overloaded_error", "the relay is stopping; ask again"),
+            (Outcome::Cancelled, _) => ("permission_error", "an administrator ended this call"),
             (_, "stream_idle") => ("timeout_error", "the provider stopped sending"),
             _ => ("api_error", "the provider broke off its answer"),
         };
@@ -212,7 +214,12 @@ impl Passing {
                 return Poll::Ready(Some(chunk));
             }
             let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
-            let is_ending = || self.ledger.app().shutdown.is_ending();
+            if self.ledger.is_cancelled() {
+                // Also of a stream that always has more to say.
+                self.break_off("cancelled", Outcome::Cancelled);
+                continue;
+            }
+            let is_ending = || self.ledger.app().shutdown.is_ending() || self.ledger.is_cancelled();
             match upstream.body.poll_arrived(cx) {
                 Poll::Ready(Some(Ok(chunk))) => self.take(chunk),
                 Poll::Ready(Some(Err(fault))) => self.break_off(word(fault), Outcome::Cut),
@@ -220,8 +227,11 @@ impl Passing {
                 Poll::Pending => {
                     if upstream.idle.poll_passed(cx).is_ready() {
                         self.break_off("stream_idle", Outcome::Cut);
-                    } else if self.ending.poll(cx, |_| is_ending()).is_ready() {
-                        self.break_off("shutdown", Outcome::Shutdown);
+                    } else if let Poll::Ready(why) = self.broken_off.poll(cx, |_| is_ending()) {
+                        match why {
+                            Failure::Cancelled => self.break_off("cancelled", Outcome::Cancelled),
+                            _ => self.break_off("shutdown", Outcome::Shutdown),
+                        }
                     } else {
                         return Poll::Pending;
                     }

@@ -17,13 +17,14 @@ pub(super) const SERVICES: [Service; 3] = [Service::Claude, Service::Openai, Ser
 
 /// What calls end in while the relay runs. Those that a crash left open are settled before
 /// anything is counted, and are in the records alone.
-pub(super) const OUTCOMES: [Outcome; 6] = [
+pub(super) const OUTCOMES: [Outcome; 7] = [
     Outcome::Completed,
     Outcome::Rejected,
     Outcome::ClientLeft,
     Outcome::Cut,
     Outcome::Failed,
     Outcome::Shutdown,
+    Outcome::Cancelled,
 ];
 
 /// Classes of the status that a client got; the last is of a client that got none.
@@ -76,11 +77,12 @@ pub(super) const SIGN_OUTS: [SignOutCause; 2] =
     [SignOutCause::RefreshRefused, SignOutCause::Expired];
 
 /// Why attempts fail; the last is of all others.
-pub(super) const FAULTS: [&str; 31] = [
+pub(super) const FAULTS: [&str; 32] = [
     "answer_timeout",
     "answer_too_large",
     "bad_address",
     "bad_secret",
+    "cancelled",
     "condemned",
     "connect_timeout",
     "connection_broken",
@@ -129,6 +131,7 @@ pub(super) const fn outcome(outcome: Outcome) -> Option<usize> {
         Outcome::Cut => Some(3),
         Outcome::Failed => Some(4),
         Outcome::Shutdown => Some(5),
+        Outcome::Cancelled => Some(6),
         Outcome::Crashed => None,
     }
 }

@@ -7,15 +7,18 @@ use std::net::IpAddr;
 use relay_core::clock::Timestamp;
 use relay_core::id::CallId;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 pub use self::log::{AttemptView, CallDetail, CallRow, Named, Page, detail, page, rows};
 use crate::open_calls::{CallLive, Phase};
 use crate::verbs::moment;
 
 /// An open call as it is shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = OpenCall)]
 pub struct CallView {
     /// Identity; the client knows it as `request-id`.
+    #[schema(value_type = String)]
     pub id: CallId,
     /// The name of its key.
     pub key: String,
@@ -27,6 +30,7 @@ pub struct CallView {
     pub model: String,
     /// When it came.
     #[serde(serialize_with = "moment::serialize")]
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// How long ago that is.
     pub age_ms: u64,
@@ -43,6 +47,7 @@ pub struct CallView {
     /// Attempts until now.
     pub attempts: u32,
     /// The client's address.
+    #[schema(value_type = String)]
     pub address: IpAddr,
 }
 

@@ -14,6 +14,12 @@ pub fn in_zone(moment: Timestamp, zone: &TimeZone) -> String {
     civil(moment).to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// What a zone is called: its name, or how far it is from UTC.
+pub fn zone_name(zone: &TimeZone) -> String {
+    let offset = || zone.to_fixed_offset().map(|offset| offset.to_string()).unwrap_or_default();
+    zone.iana_name().map_or_else(offset, str::to_owned)
+}
+
 /// The nearest moment that a calendar has.
 fn civil(moment: Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_millisecond(moment.as_millis()).unwrap_or(if moment.as_millis() < 0 {

@@ -10,6 +10,7 @@ use relay_core::price::{ModelPrice, PriceSource, RateSet, RateUnit, Rates, rate_
 use relay_store::{Store, StoreError};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use crate::prices::{self, litellm};
 use crate::verbs::{Thing, VerbError};
@@ -47,7 +48,7 @@ pub struct PriceView {
 }
 
 /// What an import came to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct PriceImport {
     /// The list's mark, which usage records carry.
     pub version: String,

@@ -24,8 +24,8 @@ use crate::oauth::until;
 /// A relay, and who asks its admin API.
 pub(crate) struct Door {
     pub(crate) relay: TestRelay,
-    client: Client,
-    viewer: Client,
+    pub(crate) client: Client,
+    pub(crate) viewer: Client,
     /// What no answer may hold.
     secrets: Vec<String>,
 }

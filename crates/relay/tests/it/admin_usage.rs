@@ -160,7 +160,10 @@ async fn a_call_tells_of_each_attempt() {
     let shown = door.get(&format!("calls/{id}")).await;
     let attempts = shown["attempts_list"].as_array().expect("a list");
     assert!(attempts.len() >= 2 && shown["attempts"] == json!(attempts.len()), "{shown}");
-    assert_eq!((&attempts[0]["account"]["name"], &attempts[0]["status"]), (&json!("main"), &json!(529)));
+    assert_eq!(
+        (&attempts[0]["account"]["name"], &attempts[0]["status"]),
+        (&json!("main"), &json!(529))
+    );
     assert!(!attempts[0]["words"].as_str().expect("words").is_empty());
     assert_eq!(attempts.last().expect("one")["fault"], Value::Null);
     let board = door.get("dashboard").await;
@@ -258,7 +261,9 @@ async fn charts_tables_bills_and_the_dashboard_agree_with_the_records() {
         billed += sum("cost_usd");
     }
     assert!((billed - sum(&|_| true) - own).abs() < 1e-6, "{billed}");
-    let owners = door.get(&format!("usage/bills?by=owner&month={}", bills["month"].as_str().expect("one"))).await;
+    let owners = door
+        .get(&format!("usage/bills?by=owner&month={}", bills["month"].as_str().expect("one")))
+        .await;
     assert!(named(&owners["rows"]).contains(&"Lena"), "{owners}");
     let csv = door.get("usage/bills.csv").await;
     assert!(csv.as_str().expect("text").starts_with("month,id,name,owner,calls,tokens,cost_usd"));

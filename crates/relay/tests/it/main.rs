@@ -3,6 +3,8 @@
 mod admin_accounts;
 mod admin_door;
 mod admin_keys;
+mod admin_live;
+mod admin_prices;
 mod admin_usage;
 mod bytes;
 mod calls;
@@ -15,6 +17,7 @@ mod failover;
 mod families;
 mod guesses;
 mod heavy;
+mod holder;
 mod ingress;
 mod kit;
 mod limits;

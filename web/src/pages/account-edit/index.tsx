@@ -219,23 +219,24 @@ export function ProxyTest({ kind, proxy, base_url }: ProxyTestProps) {
 
 function Serves({ form, set, faultOf }: RowsProps) {
   const { t } = useTranslation('accounts')
-  const choice = (name: 'sharing' | 'clients', values: string[]) => (
-    <div>
-      <div className={css.hint}>{t(`${name}.label`)}</div>
-      <SegmentedControl
-        aria-label={t(`${name}.label`)}
-        value={form[name]}
-        onChange={(value) => set({ [name]: value })}
-        data={values.map((value) => ({ value, label: t(`${name}.${value}`) }))}
-      />
-    </div>
-  )
+  const sharing = ['shared', 'reserved'].map((value) => ({ value, label: t(`sharing.${value}`) }))
+  const clients = ['any', 'claude_code'].map((value) => ({ value, label: t(`clients.${value}`) }))
   return (
     <FormRow label={t('row.serves')} why={t('row.servesWhy')}>
       <div className={css.stack}>
         <div className={css.fields}>
-          {choice('sharing', ['shared', 'reserved'])}
-          {choice('clients', ['any', 'claude_code'])}
+          <Choice
+            label={t('sharing.label')}
+            value={form.sharing}
+            onChange={(value) => set({ sharing: value })}
+            data={sharing}
+          />
+          <Choice
+            label={t('clients.label')}
+            value={form.clients}
+            onChange={(value) => set({ clients: value })}
+            data={clients}
+          />
         </div>
         <TagsInput
           label={t('models')}
@@ -269,6 +270,20 @@ function Serves({ form, set, faultOf }: RowsProps) {
     </FormRow>
   )
 }
+
+interface ChoiceProps {
+  label: string
+  value: string
+  onChange: (value: string) => void
+  data: { value: string; label: string }[]
+}
+
+const Choice = ({ label, ...rest }: ChoiceProps) => (
+  <div>
+    <div className={css.hint}>{label}</div>
+    <SegmentedControl aria-label={label} {...rest} />
+  </div>
+)
 
 function Limits({ form, set, faultOf }: RowsProps) {
   const { t } = useTranslation('accounts')

@@ -134,7 +134,7 @@ function Said({ said }: { said: AccountsImported }) {
       <ul>
         {said.skipped.map((one) => (
           <li key={`skipped ${one.name}`}>
-            {one.name}: {one.reason}
+            {one.name}: {one.why}
           </li>
         ))}
         {said.incomplete.map((one) => (

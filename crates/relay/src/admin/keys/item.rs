@@ -74,7 +74,7 @@ impl KeyState {
         [Self::Active, Self::Disabled, Self::Expired, Self::Spent, Self::Removed];
 
     /// The state of a key that is there.
-    pub(super) fn of(holder: &Holder, standings: &[Standing], now: Timestamp) -> Self {
+    pub(in crate::admin) fn of(holder: &Holder, standings: &[Standing], now: Timestamp) -> Self {
         Self::told(&holder.key, holder.allowance.first_used(), standings, now)
     }
 

@@ -142,6 +142,14 @@ async fn who_may_look_changes_nothing() {
         let looks = method == Method::GET;
         let own = path.starts_with("/admin/session");
         let what = (&method, path.as_str());
+        if path == "/admin/live" {
+            // Who may look is told what happens until they leave.
+            let headers = [("cookie", &*ben.cookie)];
+            let listening = office.client.request("GET", &path, &headers, "").await;
+            assert_eq!(listening.status, 200, "{path}");
+            listening.leave();
+            continue;
+        }
         if !own {
             let by_cookie = office.by(&ben, what, &json!({})).await.status;
             assert_eq!(by_cookie == 403, !looks, "{method} {path}: {by_cookie}");
