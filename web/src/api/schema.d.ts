@@ -1985,6 +1985,7 @@ export interface components {
         ExistingAccounts: "skip" | "update";
         /** @description A second factor that has begun. */
         FactorView: {
+            qr?: components["schemas"]["QrCode"] | null;
             /** @description What codes are made from, in Base32. */
             secret: string;
             /** @description The same as a link for apps. */
@@ -3072,6 +3073,13 @@ export interface components {
         /** @description Why something was not done. Nothing has changed then. */
         Problem: {
             error: components["schemas"]["Told"];
+        };
+        /** @description A picture to scan, of squares. */
+        QrCode: {
+            /** @description The dark ones, as the path of an SVG in which a square is one unit. */
+            path: string;
+            /** @description How many squares it is wide and high, without a margin. */
+            size: number;
         };
         /** @description How a key is renewed. */
         RenewalFields: {

@@ -119,9 +119,11 @@ function AddFactor() {
     <Fields submit={submit}>
       {factor ? (
         <>
-          <div>{t('factorAdd')}</div>
+          <div>{t('factorScan')}</div>
+          {factor.qr ? <Picture qr={factor.qr} /> : null}
           <Code text={factor.secret} />
           <a href={factor.url}>{t('factorOpen')}</a>
+          <div>{t('factorThen')}</div>
           <TextInput
             label={t('code')}
             inputMode="numeric"
@@ -138,6 +140,27 @@ function AddFactor() {
         {factor ? t('factorConfirm') : t('factorBegin')}
       </Button>
     </Fields>
+  )
+}
+
+const MARGIN = 4
+
+/** The secret as a picture: dark on light in either scheme, as cameras want it. */
+function Picture({ qr }: { qr: { size: number; path: string } }) {
+  const { t } = useTranslation('settings')
+  const side = qr.size + 2 * MARGIN
+  return (
+    <svg
+      role="img"
+      aria-label={t('factorPicture')}
+      width={196}
+      height={196}
+      viewBox={`${-MARGIN} ${-MARGIN} ${side} ${side}`}
+      shapeRendering="crispEdges"
+    >
+      <rect x={-MARGIN} y={-MARGIN} width={side} height={side} fill="#ffffff" />
+      <path d={qr.path} fill="#000000" />
+    </svg>
   )
 }
 

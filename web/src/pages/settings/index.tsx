@@ -5,10 +5,11 @@ import { useMayChange } from '@/api/session'
 import { PageHead } from '@/parts/PageHead'
 import { Admins } from './Admins'
 import { Audit } from './Audit'
+import { Clients, General, RunningSettings } from './General'
 import { SignInSettings } from './SignInSettings'
 import { Tokens } from './Tokens'
 
-const PARTS = ['sign-in', 'admins', 'tokens', 'audit'] as const
+const PARTS = ['sign-in', 'general', 'admins', 'tokens', 'clients', 'running', 'audit'] as const
 
 /** Who may sign in, by what, and what they changed. */
 export default function SettingsPage() {
@@ -31,6 +32,15 @@ export default function SettingsPage() {
         </Tabs.List>
         <Tabs.Panel value="sign-in">
           <SignInSettings />
+        </Tabs.Panel>
+        <Tabs.Panel value="general">
+          <General mayChange={mayChange} />
+        </Tabs.Panel>
+        <Tabs.Panel value="clients">
+          <Clients />
+        </Tabs.Panel>
+        <Tabs.Panel value="running">
+          <RunningSettings />
         </Tabs.Panel>
         <Tabs.Panel value="admins">
           <Admins mayChange={mayChange} />

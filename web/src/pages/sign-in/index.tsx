@@ -1,23 +1,18 @@
 import { Button, Code, PasswordInput, Stack, TextInput } from '@mantine/core'
 import { useDocumentTitle } from '@mantine/hooks'
-import { useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useSearch } from '@tanstack/react-router'
 import { CircleAlert, KeyRound } from 'lucide-react'
 import { type FormEvent, type KeyboardEvent, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { ApiError, get } from '@/api/client'
+import { ApiError } from '@/api/client'
 import { signIn } from '@/api/session'
+import { useSite } from '@/api/site'
 import { Mark } from '@/frame/Mark'
 import { LanguageSwitch, SchemeSwitch } from '@/frame/Switches'
 import { span } from '@/parts/format'
 import { useProblem } from '@/parts/States'
 import { Picture } from './Picture'
 import css from './sign-in.module.css'
-
-interface Site {
-  title: string
-  logo: string
-}
 
 /** Where somebody goes who has signed in: only to an address of this page. */
 const target = (to: unknown) =>
@@ -27,11 +22,7 @@ const target = (to: unknown) =>
 
 export default function SignInPage() {
   const { t } = useTranslation('signin')
-  const site = useQuery({
-    queryKey: ['site'],
-    queryFn: () => get<Site>('/web/api/site'),
-    retry: false,
-  }).data
+  const site = useSite()
   const title = site?.title || t('product')
   useDocumentTitle(`${t('signIn')} · ${title}`)
   return (

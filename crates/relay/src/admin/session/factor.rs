@@ -25,6 +25,29 @@ struct FactorView {
     secret: String,
     /// The same as a link for apps.
     url: String,
+    /// The link as a picture to scan.
+    qr: Option<Qr>,
+}
+
+/// A picture to scan, of squares.
+#[derive(Serialize, ToSchema)]
+#[schema(as = QrCode)]
+struct Qr {
+    /// How many squares it is wide and high, without a margin.
+    size: usize,
+    /// The dark ones, as the path of an SVG in which a square is one unit.
+    path: String,
+}
+
+impl Qr {
+    fn of(text: &str) -> Option<Self> {
+        let code = qrcode::QrCode::new(text).ok()?;
+        let size = code.width();
+        let dark = code.to_colors().into_iter().enumerate();
+        let dark = dark.filter(|(_, colour)| *colour == qrcode::Color::Dark);
+        let square = |(at, _)| format!("M{} {}h1v1h-1z", at % size, at / size);
+        Some(Self { size, path: dark.map(square).collect() })
+    }
 }
 
 /// A code of the second factor.
@@ -55,7 +78,7 @@ async fn begin(who: Who) -> Change<FactorView> {
     let begun = begun.ok_or_else(failed)?;
     let (secret, url) = (begun.secret.expose().to_owned(), begun.url.expose().to_owned());
     app.desk.factors.begin(session.admin, begun.secret, app.now());
-    Ok(done(FactorView { secret, url }))
+    Ok(done(FactorView { qr: Qr::of(&url), secret, url }))
 }
 
 /// Confirms the second factor that was begun, by its first code.
