@@ -6,7 +6,7 @@ use relay_core::clock::Timestamp;
 use relay_core::id::{AccountId, KeyId};
 use relay_core::period::Span;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, AssertSqlSafe};
+use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite, Type};
 
 use crate::columns::{Columns, json};
 use crate::days::SUMS;
@@ -137,23 +137,20 @@ impl SumsOf {
     /// What rows are taken, and the values for it.
     fn condition(&self, time: &str) -> (String, SqliteArguments) {
         let mut arguments = SqliteArguments::default();
-        let bind = |added: Result<(), _>| {
-            added.expect("numbers and texts always encode");
-        };
-        bind(arguments.add(self.span.from.as_millis()));
-        bind(arguments.add(self.span.to.as_millis()));
+        bind(&mut arguments, self.span.from.as_millis());
+        bind(&mut arguments, self.span.to.as_millis());
         let mut text = format!("{time} >= ? and {time} < ?");
         if let Some(KeyId(key)) = self.key {
             text.push_str(" and key_id = ?");
-            bind(arguments.add(key));
+            bind(&mut arguments, key);
         }
         if let Some(AccountId(account)) = self.account {
             text.push_str(" and account_id = ?");
-            bind(arguments.add(account));
+            bind(&mut arguments, account);
         }
         if let Some(model) = &self.model {
             text.push_str(" and model = ?");
-            bind(arguments.add(model.clone()));
+            bind(&mut arguments, model.clone());
         }
         if let Some(among) = &self.among {
             let column = match self.by {
@@ -162,9 +159,11 @@ impl SumsOf {
                 By::Account => "account_id",
                 By::Model => "model",
             };
-            text.push_str(&format!(" and {column} in (select value from json_each(?))"));
+            text.push_str(" and ");
+            text.push_str(column);
+            text.push_str(" in (select value from json_each(?))");
             let values: Vec<serde_json::Value> = among.iter().map(Of::value).collect();
-            bind(arguments.add(json(&values)));
+            bind(&mut arguments, json(&values));
         }
         (text, arguments)
     }
@@ -222,8 +221,7 @@ impl Store {
             columns(),
             measure.sum()
         );
-        let limit = limit.map_or(-1, i64::from);
-        arguments.add(limit).expect("numbers always encode");
+        bind(&mut arguments, limit.map_or(-1, i64::from));
         let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&self.reader).await?;
         rows.iter().map(|row| read(row, asked)).collect()
     }
@@ -284,6 +282,11 @@ impl Names {
             Of::Model(model) => model.clone(),
         }
     }
+}
+
+/// Adds a value to those of a statement.
+fn bind<'v, T: Encode<'v, Sqlite> + Type<Sqlite>>(arguments: &mut SqliteArguments, value: T) {
+    arguments.add(value).expect("numbers and texts always encode");
 }
 
 fn columns() -> String {

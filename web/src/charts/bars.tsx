@@ -43,7 +43,7 @@ export const Spark = ({ values, label }: { values: number[]; label: string }) =>
 export interface Stretch {
   from: string
   to: string
-  state: 'able' | 'resting' | 'failing' | 'paused'
+  state: 'able' | 'resting' | 'failing' | 'paused' | 'unknown'
 }
 
 const STRIP: Record<Stretch['state'], Token> = {
@@ -51,6 +51,7 @@ const STRIP: Record<Stretch['state'], Token> = {
   resting: 'resting-bar',
   failing: 'failing-bar',
   paused: 'series-others',
+  unknown: 'track',
 }
 
 /** Was it able: one strip of states over time, with the share in words. */

@@ -160,9 +160,9 @@ async fn changed(who: &Who, id: KeyId, detail: String) -> Change<KeyItem> {
 /// Names for the log, the first few of many.
 fn shortened(names: &[&str]) -> String {
     const NAMED_MAX: usize = 20;
-    let named = names.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
+    let first = names.iter().take(NAMED_MAX).copied().collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(NAMED_MAX) {
-        0 => named,
-        more => format!("{named} and {more} more"),
+        0 => first,
+        more => format!("{first} and {more} more"),
     }
 }

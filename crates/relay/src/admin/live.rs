@@ -163,7 +163,7 @@ pub async fn gather(app: Arc<App>) {
 /// The state of this moment.
 fn now(app: &App) -> StateNow {
     let minutes = app.desk.live.minutes.lock().shown(app.now(), app.metrics.so_far());
-    StateNow::of(app, minutes)
+    StateNow::of(app, &minutes)
 }
 
 /// What happens, as server-sent events: `state` at first and then at most once a second when

@@ -328,8 +328,15 @@ impl PriceSet {
             let rate = parse_rate(&number.to_string(), unit);
             *place = Some(rate.map_err(|why| Problem::invalid(why.to_string()).at(field))?);
         }
-        let [input, output, cache_read, cache_write_5m, cache_write_1h, web_search] = rates;
-        Ok(RateSet { input, output, cache_read, cache_write_5m, cache_write_1h, web_search })
+        let [input, output, cache_read, short_write, long_write, web_search] = rates;
+        Ok(RateSet {
+            input,
+            output,
+            cache_read,
+            cache_write_5m: short_write,
+            cache_write_1h: long_write,
+            web_search,
+        })
     }
 
     fn told(&self) -> String {

@@ -112,7 +112,7 @@ impl TestRelay {
         );
         let settings = Settings::load(layers).expect("good settings").settings;
         let Started { app, bookkeeper, outbox, changes_seen } =
-            start(settings, &dir, store.clone(), Arc::clone(&clock) as Arc<dyn Clock>)
+            Box::pin(start(settings, &dir, store.clone(), Arc::clone(&clock) as Arc<dyn Clock>))
                 .await
                 .expect("a start");
         tokio::spawn(outbox.run(store));

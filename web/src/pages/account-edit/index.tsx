@@ -446,8 +446,8 @@ function Outcome({ form }: { form: AccountForm }) {
     form.daily === '' ? null : t('say.daily', { usd: form.daily }),
   ].filter((it) => it !== null)
   return (
-    <>
-      <h2 className={css.label}>{t('inWords')}</h2>
+    <div className={css.outcome}>
+      <h2>{t('inWords')}</h2>
       <p>
         {[
           form.sharing === 'shared' ? t('say.shared') : t('say.reserved'),
@@ -461,6 +461,6 @@ function Outcome({ form }: { form: AccountForm }) {
           .filter(Boolean)
           .join(' ')}
       </p>
-    </>
+    </div>
   )
 }

@@ -1,11 +1,13 @@
 import { Button, Skeleton } from '@mantine/core'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { Pause, Pencil, Play } from 'lucide-react'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useRead } from '@/api/queries'
 import { useMayChange } from '@/api/session'
-import type { AccountDetail, AccountItem } from '@/api/types/accounts'
+import type { AccountDetail, AccountItem, Stretch } from '@/api/types/accounts'
+import { AbilityStrip } from '@/charts/bars'
+import { ChartPanel } from '@/charts/ChartHead'
 import { count, money, percent, span } from '@/parts/format'
 import { Gauge } from '@/parts/Gauge'
 import { PageHead, Section, TwoColumns } from '@/parts/PageHead'
@@ -16,6 +18,8 @@ import { AccountMenu, DeleteAccount, useAccountActions } from '../accounts/actio
 import { AccountState } from '../accounts/parts'
 import css from './account.module.css'
 import { Test } from './Test'
+
+const UsageChart = lazy(() => import('@/charts/UsageChart'))
 
 /** One account: whether it serves, what it used, what befell it. */
 export default function AccountPage() {
@@ -66,6 +70,8 @@ export default function AccountPage() {
       <TwoColumns side={<Aside account={account} />}>
         <AccountState account={account} />
         <Windows account={account} />
+        <Use account={account} />
+        <Ability account={account} />
         {mayChange ? <Test id={account.id} /> : null}
         <Past
           title={t('events')}
@@ -109,6 +115,36 @@ function Windows({ account }: { account: AccountDetail }) {
           </div>
         ))}
       </div>
+    </Section>
+  )
+}
+
+function Use({ account }: { account: AccountDetail }) {
+  const { t } = useTranslation('accounts')
+  return (
+    <ChartPanel>
+      <Suspense fallback={<Skeleton height={330} />}>
+        <UsageChart
+          title={t('useChart')}
+          measure="cost"
+          query={{ account: account.id, by: 'model', range: '28d' }}
+          compare
+        />
+      </Suspense>
+    </ChartPanel>
+  )
+}
+
+/** When it served, in the last week. */
+function Ability({ account }: { account: AccountDetail }) {
+  const { t } = useTranslation('accounts')
+  const past = useRead<Stretch[]>('account', `/admin/accounts/${account.id}/ability`, {
+    range: '7d',
+  }).data
+  if (!past?.length) return null
+  return (
+    <Section title={t('ability')}>
+      <AbilityStrip stretches={past} label={(able) => t('ableShare', { able })} />
     </Section>
   )
 }

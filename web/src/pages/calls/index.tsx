@@ -56,7 +56,15 @@ export default function CallsPageView() {
   const [previous, next] = [step(-1), step(1)]
   return (
     <>
-      <PageHead title={t('title')} beside={<LiveDot />}>
+      <PageHead
+        title={t('title')}
+        beside={
+          <>
+            <LiveDot />
+            {before ? null : <Newer old={read.dataUpdatedAt} />}
+          </>
+        }
+      >
         <RangePicker value={range as Range} onChange={(it) => setView({ range: it, before: '' })} />
         <Button
           variant="default"
@@ -75,9 +83,7 @@ export default function CallsPageView() {
         >
           {t('newest')}
         </Button>
-      ) : (
-        <Newer old={read.dataUpdatedAt} />
-      )}
+      ) : null}
       <CallLines
         calls={page?.items}
         old={read.isPlaceholderData}

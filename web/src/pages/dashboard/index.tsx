@@ -58,7 +58,6 @@ export default function DashboardPage() {
         <TwoColumns side={<Aside board={board} />}>
           <div style={{ opacity: read.isPlaceholderData ? 0.6 : 1 }}>
             <Usage board={board} view={view} setView={setView} range={range} />
-            <Calling />
             <Top
               title={t('topKeys')}
               rows={board.top_keys}
@@ -70,6 +69,7 @@ export default function DashboardPage() {
               rows={board.top_models}
               all={<Link to="/prices">{t('allModels')}</Link>}
             />
+            <Calling />
           </div>
         </TwoColumns>
       ) : (

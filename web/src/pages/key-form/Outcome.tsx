@@ -4,8 +4,8 @@ import { useSession } from '@/api/session'
 import type { KeySuggestions } from '@/api/types/keys'
 import { language } from '@/i18n'
 import { count, money, span } from '@/parts/format'
+import css from '@/parts/parts.module.css'
 import { bodyOf, type KeyForm } from './fields'
-import css from './form.module.css'
 
 const all = (items: string[]) =>
   new Intl.ListFormat(language() === 'zh' ? 'zh-CN' : 'en', { type: 'conjunction' }).format(items)

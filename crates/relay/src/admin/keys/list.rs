@@ -80,6 +80,9 @@ struct Row {
     nearest: u64,
 }
 
+/// What rows are compared by.
+type Compared<'a> = Box<dyn Fn(&Row) -> i64 + Send + 'a>;
+
 /// Keys, by name unless another order is asked for.
 #[utoipa::path(get, path = "/admin/keys", tag = "keys", operation_id = "keys_list",
     params(Filter, Order, Paging),
@@ -219,7 +222,7 @@ impl Order {
     }
 
     /// What keys are compared by.
-    fn measure<'a>(by: &str, sums: &'a Sums) -> Option<Box<dyn Fn(&Row) -> i64 + Send + 'a>> {
+    fn measure<'a>(by: &str, sums: &'a Sums) -> Option<Compared<'a>> {
         let millis = |at: Option<Timestamp>, none: i64| at.map_or(none, Timestamp::as_millis);
         Some(match by {
             "name" => Box::new(|_| 0),

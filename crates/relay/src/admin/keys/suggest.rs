@@ -92,7 +92,7 @@ pub(super) async fn suggestions(who: Who) -> Read<Suggestions> {
     let built_in =
         built_in.map(|(id, name)| ClientName { id: (*id).to_owned(), name: name.into() });
     let own = app.settings.clients.own().iter();
-    let own = own.map(|it| ClientName { id: it.id.to_string(), name: it.name.to_string() });
+    let own = own.map(|it| ClientName { id: it.id.to_string(), name: it.name.clone() });
     let members = app.roster.snapshot();
     let account = |name: &str, service| AccountName { name: name.to_owned(), service };
     let accounts =

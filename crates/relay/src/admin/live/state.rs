@@ -53,7 +53,7 @@ struct Finished {
 
 impl StateNow {
     /// The state of this moment.
-    pub(super) fn of(app: &App, minutes: PerMinute) -> Self {
+    pub(super) fn of(app: &App, minutes: &PerMinute) -> Self {
         let SoFar { calls, failed, .. } = app.metrics.so_far();
         Self {
             calls_open: app.shutdown.open_calls(),

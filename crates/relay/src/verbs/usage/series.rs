@@ -377,7 +377,9 @@ impl SeriesAsk {
         let none = vec![Totals::default(); buckets];
         let sums = sums.unwrap_or(&none);
         let mut total = Totals::default();
-        sums.iter().for_each(|sum| total.add_all(sum));
+        for sum in sums {
+            total.add_all(sum);
+        }
         Line {
             id: id_of(of),
             name,

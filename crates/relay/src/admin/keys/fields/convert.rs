@@ -146,7 +146,7 @@ fn service(text: &str) -> Result<Service, &'static str> {
 
 impl LimitFields {
     fn to_edit(&self, current: &KeyLimits, place: &Place<'_>) -> Result<LimitsEdit, Problem> {
-        let dollars = |field: &str, given: &Named<Number>| dollars(place, field, given);
+        let dollars = |field: &str, given: &Named<Number>| dollars(place, field, given.as_ref());
         let mut edit = LimitsEdit {
             window: Change::of(self.window_seconds.map(|it| seconds(it.unwrap_or(0)))),
             requests: change(self.requests),
@@ -260,7 +260,7 @@ const fn seconds(seconds: u64) -> Duration {
 fn dollars(
     place: &Place<'_>,
     field: &str,
-    given: &Named<Number>,
+    given: Option<&Option<Number>>,
 ) -> Result<Option<Money>, Problem> {
     let Some(given) = given else { return Ok(None) };
     let read = given.as_ref().map_or(Some(Money::ZERO), money);
