@@ -3,7 +3,7 @@ SHELL := /bin/bash
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test test-rust test-web test-clients check bench fmt test-packages
+.PHONY: help run demo test test-rust test-web test-clients check bench bench-admin fmt test-packages
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -45,3 +45,6 @@ bench: ## the figures in docs/performance.md
 
 fmt: ## format all code
 	cargo fmt --all
+
+bench-admin: ## how fast the admin API answers with 10,000 keys and 5 million calls
+	@scripts/setup.sh && scripts/bench-admin.sh $(ARGS)

@@ -16,7 +16,7 @@ export function General({ mayChange }: { mayChange: boolean }) {
   const read = useRead<Settings>('setting', '/admin/settings')
   if (read.error && !read.data) return <ErrorState error={read.error} retry={read.refetch} />
   if (!read.data) return <div aria-busy="true" />
-  return <Form key={JSON.stringify(read.data)} set={read.data} mayChange={mayChange} />
+  return <Form set={read.data} mayChange={mayChange} />
 }
 
 function Form({ set, mayChange }: { set: Settings; mayChange: boolean }) {
