@@ -39,7 +39,7 @@ export default function AddAccountPage() {
     <div style={{ maxWidth: 980 }}>
       <PageHead title={title} crumb={{ to: '/accounts', name: t('title') }} />
       {login ? (
-        <Code login={login} />
+        <Code login={login} again={() => setLogin(null)} />
       ) : account ? (
         <Again account={account} begun={setLogin} />
       ) : (
@@ -209,7 +209,7 @@ function ProxyTest({ wish }: { wish: Wish }) {
   )
 }
 
-function Code({ login }: { login: Login }) {
+function Code({ login, again }: { login: Login; again: () => void }) {
   const { t } = useTranslation('accounts')
   const problem = useProblem()
   const opened = useOpened()
@@ -247,6 +247,11 @@ function Code({ login }: { login: Login }) {
       <Button type="submit" mt={16} loading={busy}>
         {t('finish')}
       </Button>
+      {wrong ? (
+        <Button variant="subtle" mt={16} ml={8} onClick={again}>
+          {t('anotherLink')}
+        </Button>
+      ) : null}
     </form>
   )
 }
