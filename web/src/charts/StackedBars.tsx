@@ -24,14 +24,15 @@ export interface Bucket {
 export interface Series {
   id: string
   name: string
-  values: number[]
+  /** Null where there is nothing to tell. */
+  values: (number | null)[]
   total: number
 }
 
 export interface Stack {
   buckets: Bucket[]
   series: Series[]
-  before: { values: number[]; total: number } | null
+  before: { values: (number | null)[]; total: number } | null
 }
 
 interface Props {
@@ -139,27 +140,35 @@ export function StackedBars({ stack, say, axis, when, tick, height = 240, label,
   )
 }
 
-const sum = (values: number[]) => values.reduce((all, one) => all + one, 0)
+const sum = (values: (number | null)[]) => values.reduce<number>((all, one) => all + (one ?? 0), 0)
 
-function Tip({
+/** Whether what is shown does not add up: shares and means. */
+interface Apart {
+  apart?: boolean
+}
+
+export function Tip({
   stack,
   place,
   say,
   when,
-}: Pick<Props, 'stack' | 'say' | 'when'> & { place: number }) {
+  apart,
+}: Pick<Props, 'stack' | 'say' | 'when'> & { place: number } & Apart) {
   const { t } = useTranslation('common')
   const bucket = stack.buckets[place]
   if (!bucket) return null
   const total = sum(stack.series.map((one) => one.values[place] ?? 0))
-  const before = stack.before?.values[place]
-  const change = before ? ((total - before) / before) * 100 : null
+  const before = stack.before?.values[place] ?? undefined
+  const change = before && !apart ? ((total - before) / before) * 100 : null
   return (
     <div className={css.tip}>
       <b className={css.tipWhen}>{when(bucket)}</b>
-      <div>
-        <span>{t('total')}</span>
-        <b>{say(total)}</b>
-      </div>
+      {apart ? null : (
+        <div>
+          <span>{t('total')}</span>
+          <b>{say(total)}</b>
+        </div>
+      )}
       {before === undefined ? null : (
         <div>
           <span>{t('before')}</span>
@@ -171,21 +180,25 @@ function Tip({
           </span>
         </div>
       )}
-      <hr />
+      {apart && before === undefined ? null : <hr />}
       {stack.series.map((one, at) => (
         <div key={one.id}>
           <span>
             <i className={css.swatch} style={{ background: colourOf(one, at) }} />
             {one.name}
           </span>
-          <span>{say(one.values[place] ?? 0)}</span>
+          <span>{saidOf(one.values[place], say, apart)}</span>
         </div>
       ))}
     </div>
   )
 }
 
-function Legend({ series, say }: { series: Series[]; say: (value: number) => string }) {
+/** A value; what is not known is none of those that add up, and a dash among the others. */
+const saidOf = (value: number | null | undefined, say: Props['say'], apart?: boolean) =>
+  apart && (value === null || value === undefined) ? '–' : say(value ?? 0)
+
+export function Legend({ series, say, apart }: Pick<Props, 'say'> & { series: Series[] } & Apart) {
   const all = sum(series.map((one) => one.total))
   return (
     <ul className={css.legend}>
@@ -197,7 +210,7 @@ function Legend({ series, say }: { series: Series[]; say: (value: number) => str
           </div>
           <div className={css.legendValue}>
             {say(one.total)}
-            <span>{all ? ` · ${percent((one.total / all) * 100, 0)}` : ''}</span>
+            <span>{all && !apart ? ` · ${percent((one.total / all) * 100, 0)}` : ''}</span>
           </div>
         </li>
       ))}
@@ -205,7 +218,12 @@ function Legend({ series, say }: { series: Series[]; say: (value: number) => str
   )
 }
 
-function AsTable({ stack, say, when }: Pick<Props, 'stack' | 'say' | 'when'>) {
+export function AsTable({
+  stack,
+  say,
+  when,
+  apart,
+}: Pick<Props, 'stack' | 'say' | 'when'> & Apart) {
   const { t } = useTranslation('common')
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
@@ -217,7 +235,7 @@ function AsTable({ stack, say, when }: Pick<Props, 'stack' | 'say' | 'when'>) {
             {stack.series.map((one) => (
               <th key={one.id}>{one.name}</th>
             ))}
-            <th>{t('total')}</th>
+            {apart ? null : <th>{t('total')}</th>}
             {stack.before ? <th>{t('before')}</th> : null}
           </tr>
         </thead>
@@ -226,10 +244,12 @@ function AsTable({ stack, say, when }: Pick<Props, 'stack' | 'say' | 'when'>) {
             <tr key={bucket.from}>
               <td>{when(bucket)}</td>
               {stack.series.map((one) => (
-                <td key={one.id}>{say(one.values[place] ?? 0)}</td>
+                <td key={one.id}>{saidOf(one.values[place], say, apart)}</td>
               ))}
-              <td>{say(sum(stack.series.map((one) => one.values[place] ?? 0)))}</td>
-              {stack.before ? <td>{say(stack.before.values[place] ?? 0)}</td> : null}
+              {apart ? null : (
+                <td>{say(sum(stack.series.map((one) => one.values[place] ?? 0)))}</td>
+              )}
+              {stack.before ? <td>{saidOf(stack.before.values[place], say, apart)}</td> : null}
             </tr>
           ))}
         </tbody>

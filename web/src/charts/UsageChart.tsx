@@ -59,9 +59,9 @@ export default function UsageChart({
   const head = (
     <ChartHead
       title={title}
-      {...(compare && !isShare ? { legend: t('sameBefore') } : {})}
+      {...(compare ? { legend: t('sameBefore') } : {})}
       table={table}
-      {...(isShare ? {} : { onTable: setTable })}
+      onTable={setTable}
     >
       {children}
     </ChartHead>
@@ -94,7 +94,7 @@ export default function UsageChart({
   const series: Series[] = data.series.map((one) => ({
     id: one.id,
     name: nameOf(one.id, one.name),
-    values: one.values.map((value) => value ?? (isShare ? (null as unknown as number) : 0)),
+    values: one.values.map((value) => value ?? null),
     total: one.total ?? 0,
   }))
   const words = {
@@ -113,6 +113,9 @@ export default function UsageChart({
           series={series}
           say={SAY[measure]}
           from={measure === 'success' ? 'dataMin' : 0}
+          {...(measure === 'success' ? { to: 100 } : {})}
+          {...(data.before ? { before: data.before.values.map((value) => value ?? null) } : {})}
+          asTable={table}
           {...words}
         />
       ) : (

@@ -188,7 +188,7 @@ fn refused(language: Language) -> String {
         let pair = pairs().find(|pair| pair.account == account).expect("a pair");
         let name = match language {
             Language::English => format!("{}, for accounts", protocol(account)),
-            Language::Chinese => format!("{}账号", spaced(protocol(account))),
+            Language::Chinese => format!("{}账户", spaced(protocol(account))),
         };
         row(&mut table, &name, [list(pair.refused_for_account())].into_iter());
     }

@@ -96,7 +96,7 @@ pub(super) const PEOPLE: [Person; 8] = [
     Person {
         key: FAILING_OVER,
         owner: "you",
-        note: "its first account is always limited · 它的第一个账号总是被限流",
+        note: "its first account is always limited · 它的第一个账户总是被限流",
         tags: &["demo", "failover"],
         group: FAILOVER,
         agent: "",

@@ -8,7 +8,7 @@ import { useMayChange } from '@/api/session'
 import type { AccountDetail, AccountItem, Stretch } from '@/api/types/accounts'
 import { AbilityStrip } from '@/charts/bars'
 import { ChartPanel } from '@/charts/ChartHead'
-import { count, money, percent, span } from '@/parts/format'
+import { count, day, money, percent, span } from '@/parts/format'
 import { Gauge } from '@/parts/Gauge'
 import { PageHead, Section, TwoColumns } from '@/parts/PageHead'
 import { Tag } from '@/parts/State'
@@ -135,6 +135,17 @@ function Use({ account }: { account: AccountDetail }) {
   )
 }
 
+const DAY_MILLIS = 86_400_000
+
+/** The days below the strip, at most seven of them. */
+function ticksOf(past: Stretch[]): string[] {
+  const from = Date.parse(past[0]?.from ?? '')
+  const days = Math.round((Date.parse(past.at(-1)?.to ?? '') - from) / DAY_MILLIS)
+  return Array.from({ length: Math.min(7, Math.max(0, days)) }, (_, place) =>
+    day(new Date(from + place * DAY_MILLIS).toISOString()),
+  )
+}
+
 /** When it served, in the last week. */
 function Ability({ account }: { account: AccountDetail }) {
   const { t } = useTranslation('accounts')
@@ -144,7 +155,11 @@ function Ability({ account }: { account: AccountDetail }) {
   if (!past?.length) return null
   return (
     <Section title={t('ability')}>
-      <AbilityStrip stretches={past} label={(able) => t('ableShare', { able })} />
+      <AbilityStrip
+        stretches={past}
+        ticks={past.length ? ticksOf(past) : []}
+        label={(able) => t('ableShare', { able })}
+      />
     </Section>
   )
 }

@@ -49,6 +49,10 @@ export function Detail({ id, close, onPrevious, onNext }: Props) {
   )
 }
 
+/** Whether an attempt answered, was put off, or failed. */
+const kindOf = (one: CallDetail['attempts_list'][number]) =>
+  one.fault ? (one.status === 429 || one.status === 529 ? 'resting' : 'failing') : 'able'
+
 function Known({ call }: { call: CallDetail }) {
   const { t } = useTranslation('calls')
   const begun = Date.parse(call.at)
@@ -92,25 +96,23 @@ function Known({ call }: { call: CallDetail }) {
       <Section title={t('attempts')}>
         <AttemptBars
           total={call.total_ms}
-          attempts={call.attempts_list.map((one, place) => ({
-            id: String(place),
-            name: one.account.name,
-            after: Date.parse(one.at) - begun,
-            millis: one.millis,
-            good: !one.fault,
-          }))}
+          attempts={call.attempts_list.map((one, place) => {
+            const after = Date.parse(one.at) - begun
+            const waited = call.first_byte_ms == null ? one.millis : call.first_byte_ms - after
+            return {
+              id: String(place),
+              name: one.account.name,
+              said: one.fault ? (one.status ?? '') : t('answered'),
+              more: [one.words, one.maybe_billed ? t('maybeBilled') : null]
+                .filter(Boolean)
+                .join(' · '),
+              after,
+              millis: one.millis,
+              waited: Math.max(0, Math.min(waited, one.millis)),
+              kind: kindOf(one),
+            }
+          })}
         />
-        <ol>
-          {call.attempts_list.map((one, place) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: an attempt is its place
-            <li key={place}>
-              {one.account.name}
-              {one.status ? ` · ${one.status}` : ''}
-              {one.words ? ` · ${one.words}` : ` · ${t('answered')}`}
-              {one.maybe_billed ? ` · ${t('maybeBilled')}` : ''}
-            </li>
-          ))}
-        </ol>
       </Section>
       <Section title={t('tokensTitle')} beside={<b>{money(call.cost_usd)}</b>}>
         <Facts facts={tokens} />

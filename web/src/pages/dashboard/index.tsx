@@ -173,7 +173,7 @@ function Usage({ board, view, setView, range }: UsageProps) {
       }
     >
       <Suspense fallback={<Skeleton height={330} />}>
-        <UsageChart title={title} measure={figure} query={{ range, by: split }} compare={!isShare}>
+        <UsageChart title={title} measure={figure} query={{ range, by: split }} compare>
           {isShare ? null : (
             <SegmentedControl
               size="xs"

@@ -10,7 +10,7 @@ fn zh(message: &str) -> String {
 
 #[test]
 fn places_are_taken_out_of_a_message_and_filled_in() {
-    assert_eq!(zh("there is no account \"main\""), "没有账号 \"main\"");
+    assert_eq!(zh("there is no account \"main\""), "没有账户 \"main\"");
     assert_eq!(zh("not a whole number from 1 to 10"), "不是 1 到 10 的整数");
     assert_eq!(
         zh("another server (process 7) uses the data directory /data"),
@@ -80,7 +80,7 @@ fn what_nobody_knows_stays_as_it_is() {
 #[test]
 fn values_are_not_read_as_texts_of_commands() {
     assert_eq!(zh("there is no variable calls"), "没有环境变量 calls");
-    assert_eq!(zh("there is no account \"account\""), "没有账号 \"account\"");
+    assert_eq!(zh("there is no account \"account\""), "没有账户 \"account\"");
     assert_eq!(zh("there is no variable {name}"), "没有环境变量 {name}");
 }
 

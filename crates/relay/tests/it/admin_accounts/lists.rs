@@ -83,7 +83,7 @@ async fn words_are_in_the_language_of_who_asks() {
     assert_eq!(shown["reason"], "已由操作者暂停");
     let refused = door.client.get("/admin/accounts/none", chinese).await;
     let refused: Value = serde_json::from_slice(&refused.body).expect("JSON");
-    assert_eq!(refused["error"]["message"], "没有账号 \"none\"");
+    assert_eq!(refused["error"]["message"], "没有账户 \"none\"");
     let kinds = door.client.get("/admin/kinds", chinese).await;
     let kinds: Value = serde_json::from_slice(&kinds.body).expect("JSON");
     assert_eq!(kinds[0]["name"], "Claude 订阅");

@@ -33,7 +33,7 @@ async fn help_is_chinese_at_every_level_however_it_is_asked_for() {
         ("--lang zh --help", "用法：crs [选项] [命令]"),
         ("--help --lang=zh-CN", "通用选项："),
         ("--lang zh_CN.UTF-8", "后续版本提供："),
-        ("account -h --lang zh", "添加账号"),
+        ("account -h --lang zh", "添加账户"),
         ("account --lang zh add -h", "--kind <类型>"),
         ("account add --help --lang zh", "- claude_code：仅限 Claude Code"),
         ("--lang zh usage -h", "[默认：7d]"),
@@ -69,7 +69,7 @@ async fn wrong_use_is_told_in_chinese_and_ends_as_ever() {
         ("key add --nme x", "提示：是否想用 '--name'？"),
         ("accounts list", "错误：未知的子命令 'accounts'"),
         ("account list --lang fr", "'--lang <语言>' 的值 'fr' 无效：语言有 en 和 zh"),
-        ("account add --name a --kind b", "账号类型有：claude-oauth, claude-api"),
+        ("account add --name a --kind b", "账户类型有：claude-oauth, claude-api"),
         ("account pause a --all", "不能与以下参数同时使用：\n  --all"),
         ("key add --name a --count 70000", "70000 不在 0 到 65535 之间"),
         ("account set a --clients b", "[可选值：claude_code, any]"),
@@ -88,7 +88,7 @@ async fn wrong_use_is_told_in_chinese_and_ends_as_ever() {
         assert_eq!(code, Some(2), "{line}");
     }
     let english = site.crs_in(&[("CRS_LANG", "zh")], "account show -- --lang=zh");
-    assert!(text(&english.stderr).contains("没有账号 \"--lang=zh\""), "{english:?}");
+    assert!(text(&english.stderr).contains("没有账户 \"--lang=zh\""), "{english:?}");
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn refusals_and_faults_are_told_in_chinese() {
     let site = Site::new().await;
     site.add_account("--name main");
     for (line, says) in [
-        ("account show nobody", "错误：没有账号 \"nobody\"\n"),
+        ("account show nobody", "错误：没有账户 \"nobody\"\n"),
         ("group join team main", "错误：没有分组 \"team\"\n"),
         ("key add --name acct_1", "错误：名称 \"acct_1\" 的形式与 ID 相同\n"),
         (
@@ -125,7 +125,7 @@ async fn refusals_and_faults_are_told_in_chinese() {
 #[tokio::test]
 async fn answers_are_chinese_and_json_is_not() {
     let site = Site::new().await;
-    assert_eq!(site.zh("account list").0, "还没有账号：crs account add\n");
+    assert_eq!(site.zh("account list").0, "还没有账户：crs account add\n");
     site.add_account("--name main --note 办公室");
     site.add_account("--name other --disabled");
     let (list, _) = site.zh("account list");
