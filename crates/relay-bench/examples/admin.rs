@@ -7,13 +7,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Parser;
 use relay::verbs::admin::token::{self, NewToken, ScopeView};
 use relay_core::account::AccountKind;
-use relay_core::clock::Timestamp;
+use relay_core::clock::{Clock, SystemClock, Timestamp};
 use relay_core::id::{AccountId, CallId, KeyId};
 use relay_core::key::{Budget, KeyLimits, KeyRules};
 use relay_core::money::Money;
@@ -129,8 +129,7 @@ async fn main() -> anyhow::Result<()> {
 
 /// Writes all of it, and gives the token to ask with.
 async fn seed(directory: &Path, options: &Options) -> anyhow::Result<Secret> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let now = Timestamp::from_millis(i64::try_from(now.as_millis())?);
+    let now = SystemClock.now();
     let dir = DataDir::create(directory)?;
     let (master, _) = MasterKey::load(&dir, None, false)?;
     let store = Store::open(&dir.database(), &master, now).await?;

@@ -35,7 +35,7 @@ macro_rules! sums {
             $time,
             ") from ",
             $from,
-            " group by key_id"
+            " group by +key_id"
         )
     };
 }

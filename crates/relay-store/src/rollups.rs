@@ -189,6 +189,8 @@ impl<'r> RollUps<'r> {
     }
 }
 
+// A sum that is grouped by `+account_id` is read by time. Without the mark the engine would read all
+// there ever was in the order of an index, so as not to have to sort.
 impl Store {
     /// What the calls of each account cost since the quarter of an hour that `start` lies in.
     /// Accounts without calls are not listed, removed ones are.
@@ -198,7 +200,7 @@ impl Store {
     ) -> Result<Vec<(AccountId, Money)>, StoreError> {
         sqlx::query(
             "select account_id, cast(sum(cost_nanos) as bigint) from rollups
-             where quarter >= $1 group by account_id order by account_id",
+             where quarter >= $1 group by +account_id order by +account_id",
         )
         .bind(start.quarter_hour().as_millis())
         .fetch_all(&self.reader)
@@ -221,7 +223,7 @@ impl Store {
             "select account_id, cast(sum(calls) as bigint),
                  cast(sum(input + output + cache_read + cache_write_5m + cache_write_1h) as bigint),
                  cast(sum(cost_nanos) as bigint)
-             from rollups where quarter >= $1 group by account_id",
+             from rollups where quarter >= $1 group by +account_id",
         )
         .bind(start.quarter_hour().as_millis())
         .fetch_all(&self.reader)

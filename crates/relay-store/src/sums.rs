@@ -128,9 +128,10 @@ impl SumsOf {
     fn dimension(&self) -> (&'static str, &'static str) {
         match self.by {
             By::All => ("0", "''"),
-            By::Key => ("key_id", "''"),
-            By::Account => ("account_id", "''"),
-            By::Model => ("0", "model"),
+            // The mark keeps the engine from reading all there ever was in the order of an index.
+            By::Key => ("+key_id", "''"),
+            By::Account => ("+account_id", "''"),
+            By::Model => ("0", "+model"),
         }
     }
 
@@ -211,19 +212,44 @@ impl Store {
         measure: Measure,
         limit: Option<u32>,
     ) -> Result<Vec<Sum>, StoreError> {
+        let among = match limit {
+            None => None,
+            // One sum of each is found out far sooner than all of them.
+            Some(limit) => Some(self.greatest(asked, measure, limit).await?),
+        };
+        let asked = SumsOf { among: among.or_else(|| asked.among.clone()), ..asked.clone() };
         let Source { table, time } = asked.source();
-        let (condition, mut arguments) = asked.condition(time);
+        let (condition, arguments) = asked.condition(time);
         let (id, name) = asked.dimension();
         let sql = format!(
             "select {}, {id}, {name}, {} from {table} where {condition} \
-             group by 2, 3 order by {} desc, 2, 3 limit ?",
+             group by 2, 3 order by {} desc, 2, 3",
             asked.span.from.as_millis(),
             columns(),
             measure.sum()
         );
-        bind(&mut arguments, limit.map_or(-1, i64::from));
         let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&self.reader).await?;
-        rows.iter().map(|row| read(row, asked)).collect()
+        rows.iter().map(|row| read(row, &asked)).collect()
+    }
+
+    /// Of what the greatest sums are, the greatest first.
+    pub async fn greatest(
+        &self,
+        asked: &SumsOf,
+        measure: Measure,
+        limit: u32,
+    ) -> Result<Vec<Of>, StoreError> {
+        let Source { table, time } = asked.source();
+        let (condition, mut arguments) = asked.condition(time);
+        let (id, name) = asked.dimension();
+        let sql = format!(
+            "select {id}, {name}, {} from {table} where {condition} \
+             group by 1, 2 order by 3 desc, 1, 2 limit ?",
+            measure.sum()
+        );
+        bind(&mut arguments, i64::from(limit));
+        let rows = sqlx::query_with(AssertSqlSafe(sql), arguments).fetch_all(&self.reader).await?;
+        rows.iter().map(|row| of(&mut Columns::of(row), asked.by)).collect()
     }
 
     /// What all calls of a span came to.
@@ -293,16 +319,21 @@ fn columns() -> String {
     SUMS.map(|column| format!("cast(sum({column}) as bigint)")).join(", ")
 }
 
-fn read(row: &SqliteRow, asked: &SumsOf) -> Result<Sum, StoreError> {
-    let mut columns = Columns::of(row);
-    let at = columns.at()?;
+/// What a sum is of, from its two columns.
+fn of(columns: &mut Columns<'_>, by: By) -> Result<Of, StoreError> {
     let (id, model): (i64, String) = (columns.take()?, columns.string()?);
-    let of = match asked.by {
+    Ok(match by {
         By::All => Of::All,
         By::Key => Of::Key(KeyId(id)),
         By::Account => Of::Account(AccountId(id)),
         By::Model => Of::Model(model),
-    };
+    })
+}
+
+fn read(row: &SqliteRow, asked: &SumsOf) -> Result<Sum, StoreError> {
+    let mut columns = Columns::of(row);
+    let at = columns.at()?;
+    let of = of(&mut columns, asked.by)?;
     // A sum of nothing is null; there is a row only where there are calls.
     Ok(Sum { at, of, totals: Totals::read(&mut columns)? })
 }

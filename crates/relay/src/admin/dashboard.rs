@@ -138,8 +138,13 @@ async fn dashboard(who: Who, Sought(span): Sought<Span>) -> Read<Dashboard> {
     let (app, now) = (&who.app, who.now());
     let periods = periods(&who, &span, Asked::Hours(24))?;
     let zone = &app.settings.time_zone;
-    let Compared { totals, before } =
-        usage::compared(&app.store, (periods.past, periods.before), zone).await?;
+    // Nothing is there of the time that is still to come: whole days are read sooner than parts.
+    let compared = async {
+        let spans = (periods.whole, periods.before);
+        usage::compared(&app.store, spans, zone).await.map_err(Problem::from)
+    };
+    let (Compared { totals, before }, top_keys, top_models) =
+        tokio::try_join!(compared, top(&who, &periods, By::Key), top(&who, &periods, By::Model))?;
     let (accounts, needs) = accounts(&who).await?;
     let refused = refused(&who, periods.past.from).await?;
     Ok(Json(Dashboard {
@@ -148,8 +153,8 @@ async fn dashboard(who: Who, Sought(span): Sought<Span>) -> Read<Dashboard> {
         zone: zone.iana_name().unwrap_or("UTC").to_owned(),
         accounts,
         needs,
-        top_keys: top(&who, &periods, By::Key, totals.cost_usd).await?,
-        top_models: top(&who, &periods, By::Model, totals.cost_usd).await?,
+        top_keys: shares(top_keys, totals.cost_usd),
+        top_models: shares(top_models, totals.cost_usd),
         recent_faults: faults(&who).await?,
         refused,
         keys: app.keys.len(),
@@ -191,13 +196,13 @@ async fn refused(who: &Who, since: Timestamp) -> Result<BTreeMap<String, u64>, P
 }
 
 /// The dearest keys or models.
-async fn top(who: &Who, periods: &Periods, by: By, all: f64) -> Result<Vec<Top>, Problem> {
+async fn top(who: &Who, periods: &Periods, by: By) -> Result<Vec<Top>, Problem> {
     let store = &who.app.store;
     let grain = match periods.width {
         Width::Hour => Grain::Quarter,
         Width::Day => Grain::Day,
     };
-    let sums = store.sums(&SumsOf::of(periods.past, grain, by), Measure::Cost, Some(TOP)).await?;
+    let sums = store.sums(&SumsOf::of(periods.whole, grain, by), Measure::Cost, Some(TOP)).await?;
     let keys = sums.iter().filter_map(|sum| match sum.of {
         Of::Key(id) => Some(id),
         _ => None,
@@ -216,10 +221,18 @@ async fn top(who: &Who, periods: &Periods, by: By, all: f64) -> Result<Vec<Top>,
             calls: sum.totals.calls,
             tokens: sum.totals.tokens(),
             cost_usd,
-            share_percent: if all > 0.0 { cost_usd * 100.0 / all } else { 0.0 },
+            share_percent: 0.0,
         }
     });
     Ok(top.collect())
+}
+
+/// With the share that each has of what all cost.
+fn shares(mut top: Vec<Top>, all: f64) -> Vec<Top> {
+    for one in &mut top {
+        one.share_percent = if all > 0.0 { one.cost_usd * 100.0 / all } else { 0.0 };
+    }
+    top
 }
 
 /// The latest attempts that failed, newest first.

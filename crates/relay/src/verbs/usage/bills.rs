@@ -1,6 +1,6 @@
 //! Bills: what each key or owner cost in a month.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,8 +9,8 @@ use relay_core::id::KeyId;
 use relay_core::money::Money;
 use relay_core::period::Span;
 use relay_store::Store;
-use relay_store::rollups::Totals;
-use relay_store::sums::{By, Grain, Measure, Of, SumsOf};
+use relay_store::key_use::KeyUse;
+use relay_store::sums::Grain;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -102,34 +102,26 @@ pub async fn bill(
     }
     let span = month_of(first, zone).ok_or_else(wrong)?;
     let earlier = first.yesterday().ok().and_then(|day| month_of(day.first_of_month(), zone));
-    let asked = SumsOf::of(span, Grain::Day, By::Key);
-    let sums = store.sums(&asked, Measure::Cost, None).await?;
-    let before = match earlier {
-        Some(span) => {
-            let asked = SumsOf::of(span, Grain::Day, By::Key);
-            store.sums(&asked, Measure::Cost, None).await?
+    let earlier = async {
+        match earlier {
+            Some(span) => store.key_use(span, Grain::Day).await,
+            None => Ok(HashMap::new()),
         }
-        None => Vec::new(),
     };
-    let key = |of: &Of| match of {
-        Of::Key(id) => Some(*id),
-        _ => None,
-    };
-    let keys: Vec<KeyId> = sums.iter().chain(&before).filter_map(|sum| key(&sum.of)).collect();
-    let names = store.names(keys, []).await?;
+    // Each is read by a connection of its own.
+    let (present, past) = tokio::try_join!(store.key_use(span, Grain::Day), earlier)?;
+    let keys: HashSet<KeyId> = present.keys().chain(past.keys()).copied().collect();
+    let names = store.names(keys.iter().copied(), []).await?;
     let mut rows: HashMap<String, BillRow> = HashMap::new();
-    let present = sums.into_iter().map(|sum| (sum.of, sum.totals, true));
-    let past = before.into_iter().map(|sum| (sum.of, sum.totals, false));
-    for (of, totals, is_present) in present.chain(past) {
-        let Some(id) = key(&of) else { continue };
+    for id in keys {
         let (name, owner) = names.keys.get(&id).cloned().unwrap_or_default();
-        let (id, name, owner) = match by {
-            BilledBy::Key => (id.to_string(), name, owner),
-            BilledBy::Owner => (String::new(), owner.clone(), owner),
+        let (place, row) = match by {
+            BilledBy::Key => (id.to_string(), BillRow::new(id.to_string(), name, owner)),
+            BilledBy::Owner => (owner.clone(), BillRow::new(String::new(), owner.clone(), owner)),
         };
-        let place = if id.is_empty() { name.clone() } else { id.clone() };
-        let row = rows.entry(place).or_insert_with(|| BillRow::new(id, name, owner));
-        row.add(&totals, is_present);
+        let row = rows.entry(place).or_insert(row);
+        row.add(present.get(&id));
+        row.previous += past.get(&id).map_or(Money::ZERO, |used| used.cost);
     }
     Ok(Bill::of(rows.into_values().collect()))
 }
@@ -149,14 +141,11 @@ impl BillRow {
         Self { id, name, owner, calls: 0, tokens: 0, cost, share_percent: 0.0, previous }
     }
 
-    fn add(&mut self, totals: &Totals, is_present: bool) {
-        if is_present {
-            self.calls += totals.calls;
-            self.tokens += totals.tokens();
-            self.cost += totals.cost;
-        } else {
-            self.previous += totals.cost;
-        }
+    fn add(&mut self, used: Option<&KeyUse>) {
+        let Some(used) = used else { return };
+        self.calls += used.calls;
+        self.tokens += used.tokens;
+        self.cost += used.cost;
     }
 }
 

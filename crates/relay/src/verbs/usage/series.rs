@@ -215,7 +215,14 @@ fn count(number: u64) -> f64 {
 /// What a chart is drawn from.
 pub async fn series(store: &Store, ask: &SeriesAsk) -> Result<Series, VerbError> {
     let buckets = ask.buckets(ask.span)?;
-    let all = ask.over_time(store, ask.span, By::All, None).await?;
+    let earlier = async {
+        match ask.before {
+            None => Ok(None),
+            Some(span) => ask.over_time(store, span, By::All, None).await.map(Some),
+        }
+    };
+    // Each is read by a connection of its own.
+    let (all, earlier) = tokio::try_join!(ask.over_time(store, ask.span, By::All, None), earlier)?;
     let all = Binned::of(&buckets, all);
     let mut lines = if ask.by_token_kind {
         token_kinds(all.lines.get(&Of::All), buckets.len())
@@ -228,11 +235,10 @@ pub async fn series(store: &Store, ask: &SeriesAsk) -> Result<Series, VerbError>
         // Shares and means of some lines do not add up to others.
         lines.retain(|line| line.id != OTHERS);
     }
-    let before = match ask.before {
+    let before = match ask.before.zip(earlier) {
         None => None,
-        Some(span) => {
+        Some((span, sums)) => {
             let before = ask.buckets(span)?;
-            let sums = ask.over_time(store, span, By::All, None).await?;
             let binned = Binned::of(&before, sums);
             let mut line =
                 ask.line(&Of::All, binned.lines.get(&Of::All), String::new(), before.len());
@@ -250,10 +256,8 @@ pub async fn compared(
     (now, before): (Span, Span),
     zone: &TimeZone,
 ) -> Result<Compared, VerbError> {
-    Ok(Compared {
-        totals: TotalsView::from(&totals(store, now, zone).await?),
-        before: TotalsView::from(&totals(store, before, zone).await?),
-    })
+    let (now, before) = tokio::try_join!(totals(store, now, zone), totals(store, before, zone))?;
+    Ok(Compared { totals: TotalsView::from(&now), before: TotalsView::from(&before) })
 }
 
 async fn totals(store: &Store, span: Span, zone: &TimeZone) -> Result<Totals, VerbError> {
@@ -347,8 +351,8 @@ impl SeriesAsk {
         all: &Binned,
     ) -> Result<Vec<Line>, VerbError> {
         let asked = self.sums_of(self.span, self.by);
-        let greatest = store.sums(&asked, self.figure.measure(), Some(LINES_MAX)).await?;
-        let among: Vec<Of> = greatest.into_iter().map(|sum| sum.of).collect();
+        let measure = self.figure.measure();
+        let among = store.greatest(&asked, measure, LINES_MAX).await?;
         let sums = self.over_time(store, self.span, self.by, Some(among.clone())).await?;
         let binned = Binned::of(buckets, sums);
         let keys = among.iter().filter_map(|of| match of {
