@@ -19,7 +19,6 @@ pub mod error;
 pub mod groups;
 pub mod journal;
 pub mod key_counts;
-pub mod key_past;
 pub mod key_use;
 pub mod keys;
 mod migrate;

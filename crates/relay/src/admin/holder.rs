@@ -16,8 +16,9 @@ use http::request::Parts;
 use relay_core::clock::Timestamp;
 use relay_core::id::KeyId;
 use relay_core::key::KeyRules;
-use relay_core::period::Span;
+use relay_core::period::{Period, WeekReset};
 use relay_store::rollups::Totals;
+use relay_store::sums::{By, Grain, Of, SumsOf};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -30,6 +31,7 @@ use crate::failure::CallerFault;
 use crate::keyring::Holder;
 use crate::live::LiveState;
 use crate::verbs::key::{self, AsOf, LimitsView, StandingView, Used};
+use crate::verbs::usage::Periods;
 use crate::verbs::{moment, setting};
 
 const HOLDER: &str = "/web/api/holder";
@@ -37,9 +39,9 @@ const SITE: &str = "/web/api/site";
 /// What stands in front of all of them.
 const ROOT: &str = "/web/api";
 /// How many days are told, today included.
-const DAYS: usize = 28;
+const DAYS: u32 = 28;
 /// How many hours are told, the present one included.
-const HOURS: i64 = 24;
+const HOURS: u32 = 24;
 const HOUR: Duration = Duration::from_hours(1);
 
 /// How the page is called: the answer of GET /web/api/site.
@@ -294,46 +296,42 @@ async fn days(
     now: Timestamp,
 ) -> Result<(Vec<HolderDay>, Vec<HolderModel>), Problem> {
     let zone = &app.settings.time_zone;
-    let mut days = Vec::with_capacity(DAYS);
-    let mut by_model: BTreeMap<String, Sum> = BTreeMap::new();
-    let mut span = app.calendar.day(now);
-    for _ in 0..DAYS {
-        let mut kinds = Kinds::default();
-        let begins = Span { from: span.from.quarter_hour(), to: span.to.quarter_hour() };
-        for (model, totals) in app.store.key_models(key, begins).await? {
-            kinds.add(&totals);
-            by_model.entry(model).or_default().add(&totals);
-        }
-        let day = moment::in_zone(span.from, zone).chars().take("2026-11-23".len()).collect();
-        days.push(HolderDay { day, kinds });
-        span = relay_core::tally::Calendar::span(
-            &app.calendar,
-            relay_core::period::Period::Day,
-            span.from.minus(Duration::from_millis(1)),
-            relay_core::period::WeekReset::MONDAY,
-        );
+    let whole = Periods::days(DAYS, zone, now).whole;
+    let asked = SumsOf { key: Some(key), ..SumsOf::of(whole, Grain::Quarter, By::Model) };
+    let mut by_day: BTreeMap<Timestamp, Kinds> = BTreeMap::new();
+    let mut from = whole.from;
+    while from < whole.to {
+        by_day.insert(from, Kinds::default());
+        from = Period::Day.span(from, zone, WeekReset::MONDAY).to;
     }
-    days.reverse();
+    let mut by_model: BTreeMap<String, Sum> = BTreeMap::new();
+    for sum in app.store.sums_over_time(&asked).await? {
+        if let Some((_, kinds)) = by_day.range_mut(..=sum.at).next_back() {
+            kinds.add(&sum.totals);
+        }
+        if let Of::Model(model) = sum.of {
+            by_model.entry(model).or_default().add(&sum.totals);
+        }
+    }
+    let day = |(from, kinds)| HolderDay { day: moment::day(from, zone), kinds };
     let model = |(model, sum)| HolderModel { model, sum };
     let mut models: Vec<_> = by_model.into_iter().map(model).collect();
     models.sort_by(|a, b| b.sum.cost_usd.total_cmp(&a.sum.cost_usd));
-    Ok((days, models))
+    Ok((by_day.into_iter().map(day).collect(), models))
 }
 
 /// The last hours of a key.
 async fn hours(app: &App, key: KeyId, now: Timestamp) -> Result<Vec<HolderHour>, Problem> {
-    let hour_millis = i64::try_from(HOUR.as_millis()).unwrap_or(i64::MAX);
-    let number = |at: Timestamp| at.as_millis().div_euclid(hour_millis);
-    let first = number(now) - HOURS + 1;
-    let begins = |number: i64| Timestamp::from_millis(number * hour_millis);
+    let whole = Periods::hours(HOURS, &app.settings.time_zone, now).whole;
+    let asked = SumsOf { key: Some(key), ..SumsOf::of(whole, Grain::Quarter, By::All) };
     let mut hours: Vec<_> = (0..HOURS)
-        .map(|at| HolderHour { from: begins(first + at), kinds: Kinds::default() })
+        .map(|at| HolderHour { from: whole.from.plus(HOUR * at), kinds: Kinds::default() })
         .collect();
-    let span = Span { from: begins(first), to: begins(first + HOURS) };
-    for (quarter, totals) in app.store.key_quarters(key, span).await? {
-        let place = usize::try_from(number(quarter) - first).ok();
-        if let Some(hour) = place.and_then(|place| hours.get_mut(place)) {
-            hour.kinds.add(&totals);
+    for sum in app.store.sums_over_time(&asked).await? {
+        let place = sum.at.since(whole.from).as_secs() / HOUR.as_secs();
+        let hour = usize::try_from(place).ok().and_then(|place| hours.get_mut(place));
+        if let Some(hour) = hour {
+            hour.kinds.add(&sum.totals);
         }
     }
     Ok(hours)

@@ -29,6 +29,11 @@ fn civil(moment: Timestamp) -> jiff::Timestamp {
     })
 }
 
+/// The day in which a moment lies, as `2026-11-23`.
+pub fn day(moment: Timestamp, zone: &TimeZone) -> String {
+    in_zone(moment, zone).chars().take("2026-11-23".len()).collect()
+}
+
 /// For `serialize_with`: a moment in RFC 3339.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 pub(crate) fn serialize<S: Serializer>(moment: &Timestamp, to: S) -> Result<S::Ok, S::Error> {

@@ -3,6 +3,7 @@
 mod bills;
 mod periods;
 mod series;
+mod totals;
 
 use jiff::tz::TimeZone;
 use relay_core::clock::Timestamp;
@@ -15,9 +16,8 @@ use utoipa::ToSchema;
 
 pub use self::bills::{Bill, BillRow, BilledBy, bill, months};
 pub use self::periods::Periods;
-pub use self::series::{
-    Bucket, Compared, Figure, Line, Series, SeriesAsk, TotalsView, Width, compared, series,
-};
+pub use self::series::{Bucket, Figure, Line, Series, SeriesAsk, Width, series};
+pub use self::totals::{Compared, TotalsView, compared};
 use crate::verbs::VerbError;
 
 /// What is asked for.
