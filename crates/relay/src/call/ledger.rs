@@ -131,13 +131,12 @@ impl Ledger {
         self.shown.is_cancelled()
     }
 
-    /// Resolves when the call is not to go on: the open ones are ended, or this one is.
+    /// Resolves when the open calls are ended, or this one is.
     pub(super) fn broken_off(&self) -> impl Future<Output = Failure> + Send + 'static {
         let ending = self.app.shutdown.reached(Stage::Ending);
         let cancelled = self.shown.until_cancelled();
         async move {
             tokio::select! {
-                biased;
                 () = cancelled => Failure::Cancelled,
                 () = ending => Busy::Stopping.into(),
             }
@@ -362,12 +361,10 @@ impl Drop for Ledger {
         if self.state != State::Open {
             return;
         }
-        let outcome = if self.is_cancelled() {
-            Outcome::Cancelled
-        } else if self.app.shutdown.is_ending() {
-            Outcome::Shutdown
-        } else {
-            Outcome::ClientLeft
+        let outcome = match (self.is_cancelled(), self.app.shutdown.is_ending()) {
+            (true, _) => Outcome::Cancelled,
+            (false, true) => Outcome::Shutdown,
+            (false, false) => Outcome::ClientLeft,
         };
         let status = match outcome {
             _ if self.first_byte.is_some() => 200,

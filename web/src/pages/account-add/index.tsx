@@ -5,11 +5,12 @@ import { type FormEvent, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError, post } from '@/api/client'
 import { refresh, useRead } from '@/api/queries'
-import type { AccountItem, Kind, Login, LoginDone, WayTest } from '@/api/types/accounts'
+import type { AccountItem, Kind, Login, LoginDone } from '@/api/types/accounts'
 import { PageHead } from '@/parts/PageHead'
 import { State } from '@/parts/State'
 import { useProblem } from '@/parts/States'
 import { FormRow } from '@/parts/small'
+import { ProxyTest } from '../account-edit/Rows'
 
 interface Wish {
   kind: string
@@ -146,7 +147,9 @@ function New({ begun }: { begun: (login: Login) => void }) {
           error={faultOf('proxy')}
           onChange={(event) => set({ proxy: event.currentTarget.value })}
         />
-        {wish.proxy.trim() ? <ProxyTest wish={wish} /> : null}
+        {wish.proxy.trim() ? (
+          <ProxyTest kind={wish.kind} proxy={wish.proxy.trim()} base_url={wish.base_url} />
+        ) : null}
       </FormRow>
       <FormRow
         label={kind?.oauth ? t('tokens') : t('apiKey')}
@@ -176,36 +179,6 @@ function New({ begun }: { begun: (login: Login) => void }) {
         {byLink ? t('beginSignIn') : t('add')}
       </Button>
     </form>
-  )
-}
-
-function ProxyTest({ wish }: { wish: Wish }) {
-  const { t } = useTranslation('accounts')
-  const problem = useProblem()
-  const [said, setSaid] = useState<{ ok: boolean; words: string } | null>(null)
-  const [busy, setBusy] = useState(false)
-  const test = async () => {
-    setBusy(true)
-    try {
-      const asked = {
-        proxy: wish.proxy.trim(),
-        kind: wish.kind,
-        base_url: wish.base_url.trim() || null,
-      }
-      setSaid(await post<WayTest>('/admin/proxies/test', asked))
-    } catch (error) {
-      setSaid({ ok: false, words: problem(error) })
-    } finally {
-      setBusy(false)
-    }
-  }
-  return (
-    <Stack gap={8} mt={8} align="flex-start">
-      <Button variant="default" size="xs" onClick={test} loading={busy}>
-        {t('testProxy')}
-      </Button>
-      {said ? <State kind={said.ok ? 'able' : 'failing'}>{said.words}</State> : null}
-    </Stack>
   )
 }
 
