@@ -16,6 +16,9 @@ export default defineConfig({
     rollupOptions: {
       output: {
         manualChunks(id: string) {
+          // What the frame needs too must not draw the charts in with it.
+          if (/node_modules\/(react|react-dom|scheduler|clsx|use-sync-external-store)\//.test(id))
+            return 'base'
           if (
             /node_modules\/(recharts|d3-|victory-vendor|@reduxjs|immer|redux|reselect|es-toolkit|decimal)/.test(
               id,
